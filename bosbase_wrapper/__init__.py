@@ -1,0 +1,94 @@
+"""Sign in to BosBase with custom tokens (API keys), sync and async.
+
+```python
+from bosbase_wrapper import BosBase
+
+with BosBase("http://127.0.0.1:8090") as client:
+    users = client.collection("users")
+    users.bind_custom_token("user@example.com", "user-password", "my-app-token")
+    auth = users.auth_with_token("my-app-token")
+    print(auth.token, auth.record.id, auth.record["name"])
+```
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ._client import AsyncBosBase, BosBase
+from ._errors import (
+    ApiError,
+    BadRequestError,
+    BosBaseError,
+    ConfigurationError,
+    FieldError,
+    ForbiddenError,
+    InsecureTransportWarning,
+    InvalidCredentialsError,
+    MfaRequiredError,
+    NotFoundError,
+    PayloadTooLargeError,
+    RateLimitedError,
+    RequestTimeoutError,
+    ServerError,
+    TokenRotationError,
+    TransportError,
+    UnauthorizedError,
+    UnexpectedResponseError,
+    ValidationError,
+)
+from ._results import AuthResult, Record
+from ._stores import AuthStore, FileAuthStore, MemoryAuthStore
+from ._tokens import generate_token, is_generated_token
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from ._auth import TokenAuth
+    from ._collection import AsyncCollection, Collection
+
+__all__ = [
+    "ApiError",
+    "AsyncBosBase",
+    "AsyncCollection",
+    "AuthResult",
+    "AuthStore",
+    "BadRequestError",
+    "BosBase",
+    "BosBaseError",
+    "Collection",
+    "ConfigurationError",
+    "FieldError",
+    "FileAuthStore",
+    "ForbiddenError",
+    "InsecureTransportWarning",
+    "InvalidCredentialsError",
+    "MemoryAuthStore",
+    "MfaRequiredError",
+    "NotFoundError",
+    "PayloadTooLargeError",
+    "RateLimitedError",
+    "Record",
+    "RequestTimeoutError",
+    "ServerError",
+    "TokenAuth",
+    "TokenRotationError",
+    "TransportError",
+    "UnauthorizedError",
+    "UnexpectedResponseError",
+    "ValidationError",
+    "__version__",
+    "generate_token",
+    "is_generated_token",
+]
+
+# These bring the generated models along, which take longer to import than all the rest: on demand alone.
+_ON_DEMAND = {"TokenAuth": "_auth", "Collection": "_collection", "AsyncCollection": "_collection"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ON_DEMAND:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_ON_DEMAND[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,285 @@
+"""The three operations of the contract: the only module that imports the generated client.
+
+An operation makes the request of a call and turns its answer into a value or an error. All that does not depend on
+the network happens here, without IO, for sync and async alike.
+"""
+# The generated `_get_kwargs` is the one place that knows method and path of an operation.
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import Any, Final, Generic, TypeVar, cast
+
+import httpx
+from bosbase_client.api.custom_tokens import auth_with_token, bind_token, unbind_token
+from bosbase_client.models import (
+    AuthResponse,
+    AuthWithTokenRequest,
+    ErrorResponse,
+    MfaRequired,
+    TokenBindingRequest,
+)
+
+from . import _errors as errors
+from ._results import AuthResult, Record
+
+T = TypeVar("T")
+
+_CREDENTIALS: Final = frozenset({"Failed to bind token.", "Failed to unbind token.", "Failed to authenticate."})
+_BY_STATUS: Final[Mapping[int, type[errors.ApiError]]] = {
+    400: errors.BadRequestError,
+    401: errors.UnauthorizedError,
+    403: errors.ForbiddenError,
+    404: errors.NotFoundError,
+    413: errors.PayloadTooLargeError,
+    429: errors.RateLimitedError,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[T]):
+    """One operation of the contract: the generated code for its request, and what its success means."""
+
+    name: str
+    success: int
+    arguments: Callable[..., dict[str, Any]]
+    value: Callable[[Answer], T]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: `problem` tells in words why there is no readable body, where there is none."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes = field(default=b"", repr=False)
+    problem: str = ""
+
+    @property
+    def may_be_done(self) -> bool:
+        """Whether the server may have carried the call out all the same: a gateway answers 502 or 504 for it."""
+        return self.status >= 500
+
+    @property
+    def retry_after(self) -> float | None:
+        """The seconds that Retry-After asks for, as a number or until an HTTP date; None where it asks nothing."""
+        return _seconds(self.headers.get("retry-after", ""))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Call(Generic[T]):
+    """One call, checked: everything but the network. Its repr shows nothing, since it holds secrets."""
+
+    operation: Operation[T]
+    collection: str
+    base_url: str
+    members: TokenBindingRequest | AuthWithTokenRequest
+    headers: httpx.Headers
+    timeout: httpx.Timeout
+    parameters: Mapping[str, str] = field(default_factory=dict[str, str])
+    extra_query: list[tuple[str, Any]] = field(default_factory=list[tuple[str, Any]])
+
+    @property
+    def single_use(self) -> bool:
+        """Whether the call spends an mfa id, so that it must not be sent twice."""
+        return "mfaId" in self.members.to_dict()
+
+    def request(self) -> httpx.Request:
+        """A request of its own for each attempt."""
+        arguments = self.operation.arguments(self.collection, body=self.members, **self.parameters)
+        query = [*arguments.get("params", {}).items(), *self.extra_query]
+        return httpx.Request(
+            arguments["method"],
+            _url(self.base_url + arguments["url"]),
+            params=query or None,
+            headers=self.headers,
+            content=json.dumps(arguments["json"], ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(),
+            extensions={"timeout": self.timeout.as_dict()},
+        )
+
+    def result(self, answer: Answer) -> T:
+        """The value that the answer holds; raises the error that it means."""
+        if answer.status != self.operation.success:
+            raise self._error(answer)
+        try:
+            return self.operation.value(answer)
+        except (ValueError, RecursionError):
+            reason = answer.problem or "its body is not what the operation answers"
+        # Raised out here: the error that a JSON decoder raises holds the whole body.
+        raise self._unexpected(answer, reason)
+
+    def hide_secrets(self, value: Any) -> Any:
+        """`value` with `***` for each secret of the call, in texts at any depth."""
+        if isinstance(value, str):
+            return self._hide_in_text(value)
+        if isinstance(value, list):
+            entries: list[Any] = value
+            return [self.hide_secrets(entry) for entry in entries]
+        parts = _object(value)
+        if parts is None:
+            return value
+        return {self._hide_in_text(name): self.hide_secrets(part) for name, part in parts.items()}
+
+    def _hide_in_text(self, text: str) -> str:
+        for password in self._secrets():
+            text = text.replace(password, "***")
+        return text
+
+    def _secrets(self) -> list[str]:
+        members = self.members.to_dict()
+        named = [members.get(name) for name in ("password", "token", "mfaId")]
+        return sorted((text for text in named if text), key=len, reverse=True)
+
+    def _unexpected(self, answer: Answer, reason: str) -> errors.UnexpectedResponseError:
+        content_type = self.hide_secrets(answer.headers.get("content-type", ""))
+        return errors.UnexpectedResponseError(answer.status, content_type, reason)
+
+    def _error(self, answer: Answer) -> errors.BosBaseError:
+        try:
+            body = _read_error(answer)
+            if isinstance(body, MfaRequired):
+                return errors.MfaRequiredError(answer.status, body.mfa_id)
+            if body is not None:
+                return self._api_error(answer, body)
+        except RecursionError:
+            pass  # a body nested deeper than Python can walk is no envelope
+        if 500 <= answer.status <= 599:
+            return _with_retry_after(errors.ServerError(answer.status, ""), answer)
+        return self._unexpected(answer, answer.problem or "the status, or the shape of the error, is not known")
+
+    def _api_error(self, answer: Answer, body: ErrorResponse) -> errors.BosBaseError:
+        kind = _kind(answer.status, body)
+        if kind is None:
+            return self._unexpected(answer, "the status is not known")
+        data = {
+            self.hide_secrets(name): errors.FieldError(
+                self.hide_secrets(part.code),
+                self.hide_secrets(part.message),
+                self.hide_secrets(_object(part.params) or {}),
+            )
+            for name, part in body.data.additional_properties.items()
+        }
+        return _with_retry_after(kind(answer.status, self.hide_secrets(body.message), data), answer)
+
+
+def _with_retry_after(error: errors.ApiError, answer: Answer) -> errors.ApiError:
+    if isinstance(error, errors.RateLimitedError | errors.ServerError):
+        error.retry_after = answer.retry_after
+    return error
+
+
+def _kind(status: int, body: ErrorResponse) -> type[errors.ApiError] | None:
+    if 500 <= status <= 599:
+        return errors.ServerError
+    if status == 400 and body.data.additional_properties:
+        return errors.ValidationError
+    if status == 400 and body.message in _CREDENTIALS:
+        return errors.InvalidCredentialsError
+    return _BY_STATUS.get(status)
+
+
+def _object(value: object) -> dict[str, Any] | None:
+    """`value` where it is a JSON object."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def _json(answer: Answer) -> dict[str, Any]:
+    """The object that the body is; ValueError for every other body."""
+    payload = None if answer.problem else _object(json.loads(answer.body))
+    if payload is None:
+        raise ValueError("no JSON object")
+    return payload
+
+
+def _read_error(answer: Answer) -> ErrorResponse | MfaRequired | None:
+    """The error that the body is by the contract; None for every other body."""
+    try:
+        payload = _json(answer)
+        if answer.status == 401 and "mfaId" in payload:
+            return MfaRequired.from_dict(payload) if payload["mfaId"] and _are_texts([payload["mfaId"]]) else None
+        envelope = ErrorResponse.from_dict(payload)
+        return envelope if isinstance(payload["data"], dict) and _is_well_typed(envelope) else None
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _is_well_typed(envelope: ErrorResponse) -> bool:
+    # The generated code takes members of any type without a word.
+    texts = [envelope.message]
+    for part in envelope.data.additional_properties.values():
+        texts += [part.code, part.message]
+    return type(envelope.status) is int and _are_texts(texts)
+
+
+def _are_texts(values: Sequence[object]) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def _auth_result(answer: Answer) -> AuthResult:
+    payload = _json(answer)
+    members = _object(payload.get("record"))
+    if members is None:
+        raise ValueError("no record")
+    session = AuthResponse.from_dict(payload)
+    names: list[object] = [members.get(name, "") for name in ("id", "collectionId", "collectionName")]
+    if not isinstance(session.token, str) or not session.token or _are_texts(names):
+        raise ValueError("a token or an id of another type")
+    return AuthResult(session.token, Record(members), _object(session.meta) or {})
+
+
+def _nothing(_answer: Answer) -> None:
+    return None
+
+
+BIND: Final = Operation("bindToken", 204, bind_token._get_kwargs, _nothing)
+UNBIND: Final = Operation("unbindToken", 204, unbind_token._get_kwargs, _nothing)
+AUTH: Final = Operation("authWithToken", 200, auth_with_token._get_kwargs, _auth_result)
+
+
+def binding(email: str, password: str, token: str, extra: dict[str, Any]) -> TokenBindingRequest:
+    """The body of a bind or an unbind."""
+    members = TokenBindingRequest(email, password, token)
+    members.additional_properties = extra
+    return members
+
+
+def sign_in(token: str, mfa_id: str | None, extra: dict[str, Any]) -> AuthWithTokenRequest:
+    """The body of a sign-in."""
+    members = AuthWithTokenRequest(token) if mfa_id is None else AuthWithTokenRequest(token, mfa_id)
+    members.additional_properties = extra
+    return members
+
+
+_ALWAYS: Final = ("token", "record.id", "record.collectionId", "record.collectionName")
+
+
+def whole(fields: str | None) -> str | None:
+    """`fields` with what an AuthResult always has; None, for every member, where there is none."""
+    if fields is None:
+        return None
+    asked = fields.split(",")
+    return ",".join([*asked, *(name for name in _ALWAYS if name not in asked)])
+
+
+@lru_cache(maxsize=256)
+def _url(text: str) -> httpx.URL:
+    """Parsing a URL costs as much as the rest of a request; a client uses few."""
+    return httpx.URL(text)
+
+
+def _seconds(text: str) -> float | None:
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", text, re.ASCII):
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError):
+        return None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (aware - datetime.now(UTC)).total_seconds())

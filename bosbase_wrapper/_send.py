@@ -1,0 +1,276 @@
+"""One call over httpx: its attempts, their timeouts, and what goes wrong on the way.
+
+Everything is written once, as coroutines over a `Sender`. The async client awaits them; the sync client runs them
+with `run`, over a sender that never suspends. Only `SyncSender` and `AsyncSender` tell the two apart.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import zlib
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import aclosing, closing
+from http.cookiejar import CookieJar
+from typing import Any, Final, Protocol, TypeVar, cast
+
+import anyio
+import httpx
+
+from ._errors import BosBaseError, ConfigurationError, RequestTimeoutError, TransportError
+from ._fast import fast_transport
+from ._operations import Answer, Call
+from ._retry import Fault, delay_before_next
+
+T = TypeVar("T")
+
+MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
+
+logger: Final = logging.getLogger("bosbase_wrapper")
+
+
+class Sender(Protocol):
+    """What differs between sync and async."""
+
+    def is_closed(self) -> bool: ...
+    async def send(self, request: httpx.Request, seconds: float | None) -> Answer: ...
+    async def sleep(self, seconds: float) -> None: ...
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The value of a coroutine over a sender that never suspends."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        value: T = stop.value
+        return value
+    raise RuntimeError("a synchronous sender must not suspend")  # pragma: no cover  # no sender here does
+
+
+async def perform(sender: Sender, call: Call[T], retries: int) -> T:
+    """Send the call, again where that may help; return what it answers or raise what that means."""
+    outcomes: list[Answer | Fault] = []
+    try:
+        while True:
+            ensure_open(sender)
+            outcome = await _attempt(sender, call, len(outcomes) + 1)
+            outcomes.append(outcome)
+            again = len(outcomes) <= retries
+            delay = delay_before_next(outcome, len(outcomes), single_use=call.single_use) if again else None
+            if delay is None:
+                return _conclude(call, outcome)
+            await sender.sleep(delay)
+    except BosBaseError as error:
+        error.attempts = len(outcomes)
+        error.outcome_unknown |= any(outcome.may_be_done for outcome in outcomes)
+        raise
+
+
+async def _attempt(sender: Sender, call: Call[Any], number: int) -> Answer | Fault:
+    started = time.perf_counter()
+    try:
+        outcome: Answer | Fault = await sender.send(call.request(), total_seconds(call.timeout))
+    except httpx.HTTPError as error:
+        outcome = fault(error)
+    except RuntimeError:
+        ensure_open(sender)  # closed by another thread or task meanwhile
+        raise
+    _log(call, outcome, started, number)
+    return outcome
+
+
+def _conclude(call: Call[T], outcome: Answer | Fault) -> T:
+    if isinstance(outcome, Fault):
+        raise outcome.kind(call.hide_secrets(outcome.reason))
+    return call.result(outcome)
+
+
+def ensure_open(sender: SyncSender | AsyncSender | Sender) -> None:
+    """Raises ConfigurationError for a client that is closed."""
+    if sender.is_closed():
+        raise ConfigurationError("the client is closed")
+
+
+def total_seconds(timeout: httpx.Timeout) -> float | None:
+    """How long an attempt may take as a whole: its longest phase and a tenth; None where reading has no limit.
+
+    httpx limits each read alone, so that an answer of slow bytes would never end. The tenth lets httpx tell
+    first which phase it was.
+    """
+    if timeout.read is None:
+        return None
+    return 1.1 * max(part for part in (timeout.connect, timeout.read, timeout.write, timeout.pool) if part is not None)
+
+
+def fault(error: httpx.HTTPError) -> Fault:
+    """What an error of httpx means, in our own words: its text may repeat what was sent or answered."""
+    if isinstance(error, httpx.ConnectTimeout):
+        return Fault(RequestTimeoutError, "the connection was not made in time", dropped=True, may_be_done=False)
+    if isinstance(error, httpx.PoolTimeout):
+        return Fault(
+            RequestTimeoutError,
+            "no connection of the pool was free in time",
+            dropped=False,
+            may_be_done=False,
+        )
+    if isinstance(error, httpx.TimeoutException):
+        return Fault(RequestTimeoutError, "the answer did not come in time", dropped=False, may_be_done=True)
+    if isinstance(error, httpx.ConnectError):
+        return Fault(TransportError, f"no connection: {error}", dropped=True, may_be_done=False)
+    if isinstance(error, httpx.ProxyError):
+        return Fault(TransportError, "the proxy refused the connection", dropped=True, may_be_done=False)
+    if isinstance(error, httpx.NetworkError) or _was_cut_off(error):
+        return Fault(
+            TransportError,
+            "the connection was dropped before the answer ended",
+            dropped=True,
+            may_be_done=True,
+        )
+    return Fault(TransportError, "the answer is no HTTP that can be read", dropped=False, may_be_done=True)
+
+
+def _was_cut_off(error: httpx.HTTPError) -> bool:
+    # httpx has one class for a dropped connection and for an answer that is no HTTP.
+    return isinstance(error, httpx.RemoteProtocolError) and (
+        "disconnected" in str(error) or "peer closed" in str(error)
+    )
+
+
+def _log(call: Call[Any], outcome: Answer | Fault, started: float, attempt: int) -> None:
+    if logger.isEnabledFor(logging.DEBUG):
+        came = outcome.kind.__name__ if isinstance(outcome, Fault) else outcome.status
+        milliseconds = (time.perf_counter() - started) * 1000
+        logger.debug(
+            "%s %r: %s in %.1f ms, attempt %d",
+            call.operation.name,
+            call.collection,
+            came,
+            milliseconds,
+            attempt,
+        )
+
+
+class AnswerReader:
+    """Gathers an answer's bytes: not more than 4 MiB, and not longer than its time."""
+
+    def __init__(self, response: httpx.Response, ends: float) -> None:
+        self._response = response
+        self._ends = ends
+        self._body = bytearray()
+
+    def take(self, chunk: bytes) -> bool:
+        """Keep a chunk; False where no more is wanted."""
+        if time.monotonic() > self._ends:
+            raise httpx.ReadTimeout("", request=self._response.request)
+        self._body += chunk
+        return len(self._body) <= MAX_ANSWER_BYTES
+
+    def answer(self) -> Answer:
+        """The answer, with its body decoded."""
+        response = self._response
+        if response.is_stream_consumed and not self._body:
+            return Answer(response.status_code, response.headers, response.content)
+        body, problem = _decoded(bytes(self._body), response.headers.get("content-encoding", "").strip().lower())
+        return Answer(response.status_code, response.headers, body, problem)
+
+
+def _decoded(body: bytes, coding: str) -> tuple[bytes, str]:
+    """The body without its coding, and what is wrong with it; decoded here, since httpx has no limit for it."""
+    problem = ""
+    if coding in ("gzip", "x-gzip", "deflate"):
+        try:
+            body = zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(body, MAX_ANSWER_BYTES + 1)
+        except zlib.error:
+            problem = "its compression is broken"
+    elif coding not in ("", "identity"):
+        problem = "its coding was not asked for"
+    if len(body) > MAX_ANSWER_BYTES:
+        problem = "it is larger than 4 MiB"
+    return body, problem
+
+
+def _end(seconds: float | None) -> float:
+    return float("inf") if seconds is None else time.monotonic() + seconds
+
+
+class _NoCookies(CookieJar):
+    """Keeps no cookie: an answer's Set-Cookie must not come back with the next call."""
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        """Forget what the answer asks to keep."""
+
+
+# A connection for each of the pool, so that no call of a busy client has to make a new one.
+_LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=100)
+
+
+class SyncSender:
+    """Sends over an httpx.Client; its coroutines never suspend."""
+
+    def __init__(self, http: httpx.Client | None, transport: httpx.BaseTransport | None) -> None:
+        self._owned = http is None
+        self._closed = False
+        self.http: httpx.Client = http or httpx.Client(transport=transport, cookies=_NoCookies(), limits=_LIMITS)
+
+    def is_closed(self) -> bool:
+        return self._closed or self.http.is_closed
+
+    async def send(self, request: httpx.Request, seconds: float | None) -> Answer:
+        ends = _end(seconds)
+        response = self.http.send(request, stream=True, auth=None, follow_redirects=False)
+        reader = AnswerReader(response, ends)
+        with closing(response):
+            if not response.is_stream_consumed:
+                all(reader.take(chunk) for chunk in response.iter_raw())
+            return reader.answer()
+
+    async def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)  # noqa: ASYNC251  # no event loop runs this
+
+    def close(self) -> None:
+        self._closed = True
+        if self._owned:
+            self.http.close()
+
+
+class AsyncSender:
+    """Sends over an httpx.AsyncClient, under asyncio and trio."""
+
+    def __init__(self, http: httpx.AsyncClient | None, transport: httpx.AsyncBaseTransport | None) -> None:
+        self._owned = http is None
+        self._closed = False
+        self._transport = transport
+        self.http: httpx.AsyncClient | None = http
+
+    def is_closed(self) -> bool:
+        return self._closed or (self.http is not None and self.http.is_closed)
+
+    def _client(self) -> httpx.AsyncClient:
+        # Made at the first call: which transport serves depends on the event loop.
+        if self.http is None:
+            transport = self._transport or fast_transport()
+            self.http = httpx.AsyncClient(transport=transport, cookies=_NoCookies(), limits=_LIMITS)
+        return self.http
+
+    async def send(self, request: httpx.Request, seconds: float | None) -> Answer:
+        with anyio.move_on_after(seconds):
+            response = await self._client().send(request, stream=True, auth=None, follow_redirects=False)
+            reader = AnswerReader(response, _end(None))
+            async with aclosing(response):
+                if not response.is_stream_consumed:
+                    async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_raw())) as chunks:
+                        async for chunk in chunks:
+                            if not reader.take(chunk):
+                                break
+                return reader.answer()
+        raise httpx.ReadTimeout("", request=request)
+
+    async def sleep(self, seconds: float) -> None:
+        await anyio.sleep(seconds)
+
+    async def aclose(self) -> None:
+        self._closed = True
+        if self._owned and self.http is not None:
+            await self.http.aclose()
+        elif self._owned and self._transport is not None:
+            await self._transport.aclose()
