@@ -120,8 +120,7 @@ class Call(Generic[T]):
         if isinstance(value, str):
             return self._hide_in_text(value)
         if isinstance(value, list):
-            entries: list[Any] = value
-            return [self.hide_secrets(entry) for entry in entries]
+            return [self.hide_secrets(entry) for entry in cast("Sequence[Any]", value)]
         parts = _object(value)
         if parts is None:
             return value
@@ -202,8 +201,8 @@ def _read_error(answer: Answer) -> ErrorResponse | MfaRequired | None:
     """The error that the body is by the contract; None for every other body."""
     try:
         payload = _json(answer)
-        if answer.status == 401 and "mfaId" in payload:
-            return MfaRequired.from_dict(payload) if payload["mfaId"] and _are_texts([payload["mfaId"]]) else None
+        if answer.status == 401 and payload.get("mfaId") and _are_texts([payload["mfaId"]]):
+            return MfaRequired.from_dict(payload)
         envelope = ErrorResponse.from_dict(payload)
         return envelope if isinstance(payload["data"], dict) and _is_well_typed(envelope) else None
     except (ValueError, TypeError, KeyError):
@@ -229,7 +228,7 @@ def _auth_result(answer: Answer) -> AuthResult:
         raise ValueError("no record")
     session = AuthResponse.from_dict(payload)
     names: list[object] = [members.get(name, "") for name in ("id", "collectionId", "collectionName")]
-    if not isinstance(session.token, str) or not session.token or _are_texts(names):
+    if not session.token or not _are_texts([session.token, *names]):
         raise ValueError("a token or an id of another type")
     return AuthResult(session.token, Record(members), _object(session.meta) or {})
 
