@@ -15,9 +15,6 @@ from ._version import __version__
 if TYPE_CHECKING:
     from ._collection import AsyncCollection, Collection, Settings
 
-DEFAULT_TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
-
-
 _DEFAULT_TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
 _OURS: Final = {
     "accept": "application/json",

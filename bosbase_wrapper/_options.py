@@ -33,7 +33,7 @@ def base_url(value: object) -> httpx.URL:
     if not isinstance(value, str):
         raise ConfigurationError("base_url must be a str")
     url = _parsed(value.rstrip("/"))
-    if url is None or url.scheme not in ("http", "https") or not url.host:
+    if url is None or url.scheme not in ("http", "https") or not url.host or not 0 < (url.port or 80) <= 65535:
         raise ConfigurationError("base_url must be an http:// or https:// URL with a host")
     if url.userinfo or "?" in value or "#" in value or "@" in value.partition("//")[2].partition("/")[0]:
         raise ConfigurationError("base_url must have no credentials, no query and no fragment")
@@ -51,12 +51,13 @@ def _parsed(value: str) -> httpx.URL | None:
 
 def warn_if_insecure(url: httpx.URL, stacklevel: int) -> None:
     """Plain http to a host that is not this machine shows every password and token to the network."""
-    if url.scheme == "http" and not _is_loopback(url.host):
+    if url.scheme == "http" and not is_loopback(url.host):
         text = "plain http sends passwords and tokens unencrypted; use https, or a loopback address"
         warnings.warn(text, InsecureTransportWarning, stacklevel=stacklevel + 1)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -9,16 +9,16 @@ from __future__ import annotations
 import logging
 import time
 import zlib
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import Coroutine
 from contextlib import aclosing, closing
 from http.cookiejar import CookieJar
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar
 
 import anyio
 import httpx
 
+from . import _deadline, _fast
 from ._errors import BosBaseError, ConfigurationError, RequestTimeoutError, TransportError
-from ._fast import fast_transport
 from ._operations import Answer, Call
 from ._retry import Fault, delay_before_next
 
@@ -70,8 +70,12 @@ async def _attempt(sender: Sender, call: Call[Any], number: int) -> Answer | Fau
     started = time.perf_counter()
     try:
         outcome: Answer | Fault = await sender.send(call.request(), total_seconds(call.timeout))
-    except httpx.HTTPError as error:
-        outcome = fault(error)
+    except _fast.transport_errors() as error:
+        outcome = fault(_fast.as_httpx_raises(error))
+    except ValueError as error:
+        if "digits" not in str(error):
+            raise
+        outcome = _MALFORMED  # a Content-Length longer than the numbers that Python reads
     except RuntimeError:
         ensure_open(sender)  # closed by another thread or task meanwhile
         raise
@@ -102,7 +106,10 @@ def total_seconds(timeout: httpx.Timeout) -> float | None:
     return 1.1 * max(part for part in (timeout.connect, timeout.read, timeout.write, timeout.pool) if part is not None)
 
 
-def fault(error: httpx.HTTPError) -> Fault:
+_MALFORMED: Final = Fault(TransportError, "the answer is no HTTP that can be read", dropped=False, may_be_done=True)
+
+
+def fault(error: Exception) -> Fault:
     """What an error of httpx means, in our own words: its text may repeat what was sent or answered."""
     if isinstance(error, httpx.ConnectTimeout):
         return Fault(RequestTimeoutError, "the connection was not made in time", dropped=True, may_be_done=False)
@@ -126,10 +133,10 @@ def fault(error: httpx.HTTPError) -> Fault:
             dropped=True,
             may_be_done=True,
         )
-    return Fault(TransportError, "the answer is no HTTP that can be read", dropped=False, may_be_done=True)
+    return _MALFORMED
 
 
-def _was_cut_off(error: httpx.HTTPError) -> bool:
+def _was_cut_off(error: Exception) -> bool:
     # httpx has one class for a dropped connection and for an answer that is no HTTP.
     return isinstance(error, httpx.RemoteProtocolError) and (
         "disconnected" in str(error) or "peer closed" in str(error)
@@ -157,6 +164,7 @@ class AnswerReader:
         self._response = response
         self._ends = ends
         self._body = bytearray()
+        self._read_before = response.is_stream_consumed  # by a transport of tests, or an event hook
 
     def take(self, chunk: bytes) -> bool:
         """Keep a chunk; False where no more is wanted."""
@@ -168,7 +176,7 @@ class AnswerReader:
     def answer(self) -> Answer:
         """The answer, with its body decoded."""
         response = self._response
-        if response.is_stream_consumed and not self._body:
+        if self._read_before:
             return Answer(response.status_code, response.headers, response.content)
         body, problem = _decoded(bytes(self._body), response.headers.get("content-encoding", "").strip().lower())
         return Answer(response.status_code, response.headers, body, problem)
@@ -210,13 +218,17 @@ class SyncSender:
     def __init__(self, http: httpx.Client | None, transport: httpx.BaseTransport | None) -> None:
         self._owned = http is None
         self._closed = False
-        self.http: httpx.Client = http or httpx.Client(transport=transport, cookies=_NoCookies(), limits=_LIMITS)
+        self.http: httpx.Client = http or httpx.Client(
+            transport=transport or _deadline.default_transport(_LIMITS), cookies=_NoCookies(), limits=_LIMITS
+        )
 
     def is_closed(self) -> bool:
         return self._closed or self.http.is_closed
 
     async def send(self, request: httpx.Request, seconds: float | None) -> Answer:
         ends = _end(seconds)
+        if seconds is not None:
+            _deadline.limit(request, seconds)
         response = self.http.send(request, stream=True, auth=None, follow_redirects=False)
         reader = AnswerReader(response, ends)
         with closing(response):
@@ -248,7 +260,8 @@ class AsyncSender:
     def _client(self) -> httpx.AsyncClient:
         # Made at the first call: which transport serves depends on the event loop.
         if self.http is None:
-            transport = self._transport or fast_transport()
+            transport = self._transport or _fast.fast_transport(_LIMITS)
+            _fast.forget_cookies(transport)
             self.http = httpx.AsyncClient(transport=transport, cookies=_NoCookies(), limits=_LIMITS)
         return self.http
 
@@ -258,10 +271,11 @@ class AsyncSender:
             reader = AnswerReader(response, _end(None))
             async with aclosing(response):
                 if not response.is_stream_consumed:
-                    async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_raw())) as chunks:
-                        async for chunk in chunks:
+                    # Cancelled and not left by `break`, which would leave generators of httpcore half-way.
+                    with anyio.CancelScope() as enough:
+                        async for chunk in response.aiter_raw():
                             if not reader.take(chunk):
-                                break
+                                enough.cancel()
                 return reader.answer()
         raise httpx.ReadTimeout("", request=request)
 

@@ -1,0 +1,144 @@
+"""httpx's transport for the sync client, with the one thing that httpx lacks: an end of the attempt as a whole.
+
+httpx limits each read alone, so that a header of slow bytes would never end. Here each step over the network asks how
+long the attempt may still take. Like httpx's own transport, it is made of httpcore's public parts.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, cast
+
+import httpcore
+import httpx
+
+from ._fast import has_environment_proxy
+
+_ERRORS: Final = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.UnsupportedProtocol,
+)
+
+
+class _Until(float):
+    """A timeout of one step in seconds, as every transport knows it, and the time at which the attempt ends."""
+
+    ends: float
+
+
+def limit(request: httpx.Request, seconds: float) -> None:
+    """Let every step of a request end when its attempt does, `seconds` from now."""
+    ends = time.monotonic() + seconds
+    timeouts = request.extensions["timeout"]
+    for name, step in timeouts.items():
+        timeouts[name] = until = _Until(seconds if step is None else step)
+        until.ends = ends
+
+
+def _left(step: float | None, error: type[httpcore.TimeoutException]) -> float | None:
+    if not isinstance(step, _Until):
+        return step
+    left = step.ends - time.monotonic()
+    if left <= 0:
+        raise error
+    return min(step, left)
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection whose steps end with the attempt."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _left(timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, _left(timeout, httpcore.ConnectTimeout)))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _Network(httpcore.SyncBackend):
+    """TCP whose connections end with the attempt."""
+
+    def connect_tcp(
+        self, host: str, port: int, timeout: float | None = None, *args: Any, **options: Any
+    ) -> httpcore.NetworkStream:
+        left = _left(timeout, httpcore.ConnectTimeout)
+        return _Stream(super().connect_tcp(host, port, left, *args, **options))
+
+
+class _Body(httpx.SyncByteStream):
+    """An answer's body, with httpx's errors instead of httpcore's."""
+
+    def __init__(self, body: Iterable[bytes]) -> None:
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._body
+        except _ERRORS as error:
+            raise _as_httpx(error) from error
+
+    def close(self) -> None:
+        cast("Any", self._body).close()
+
+
+def _as_httpx(error: Exception) -> httpx.HTTPError:
+    # The two name their errors alike.
+    kind: type[httpx.HTTPError] = getattr(httpx, type(error).__name__)
+    return kind(str(error))
+
+
+class DeadlineTransport(httpx.BaseTransport):
+    """Sends over a pool of connections whose steps end with the attempt."""
+
+    def __init__(self, limits: httpx.Limits) -> None:
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=httpx.create_ssl_context(),
+            max_connections=limits.max_connections,
+            max_keepalive_connections=limits.max_keepalive_connections,
+            keepalive_expiry=limits.keepalive_expiry,
+            network_backend=_Network(),
+        )
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        url = request.url
+        target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        try:
+            answer = self._pool.handle_request(
+                httpcore.Request(
+                    request.method,
+                    target,
+                    headers=request.headers.raw,
+                    content=request.stream,
+                    extensions=request.extensions,
+                )
+            )
+        except _ERRORS as error:
+            raise _as_httpx(error) from error
+        body = _Body(cast("Iterable[bytes]", answer.stream))
+        extensions = cast("dict[str, Any]", answer.extensions)
+        return httpx.Response(answer.status, headers=answer.headers, stream=body, extensions=extensions)
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+def default_transport(limits: httpx.Limits) -> httpx.BaseTransport | None:
+    """The transport of this module; None, for httpx's own, where the environment names a proxy."""
+    return None if has_environment_proxy() else DeadlineTransport(limits)
