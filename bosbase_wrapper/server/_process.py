@@ -26,7 +26,7 @@ class Process:
     def __init__(self, command: list[str], environment: Mapping[str, str], log: Path) -> None:
         watched = command if os.name == "nt" else ["/bin/sh", "-c", _WATCHED, "sh", *command]
         with log.open("wb") as output:
-            self._popen = subprocess.Popen(
+            self._popen = subprocess.Popen(  # noqa: S603  # our own executable, with arguments of ours
                 watched,
                 stdin=subprocess.PIPE,
                 stdout=output,
@@ -54,6 +54,5 @@ class Process:
 
     def _dismiss_watcher(self) -> None:
         # A line tells the watcher to end without a kill: the number may be another process's by now.
-        assert self._popen.stdin is not None
-        with contextlib.suppress(BrokenPipeError), self._popen.stdin as pipe:
-            pipe.write(b"\n")
+        with contextlib.suppress(BrokenPipeError):
+            self._popen.communicate(b"\n")
