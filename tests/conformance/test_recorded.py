@@ -1,0 +1,32 @@
+"""The embedded server answers as BosBase did in every recorded exchange."""
+
+from __future__ import annotations
+
+from bosbase_wrapper.server import LiveServer
+
+from .replay import RECORDED, Replay
+
+
+def test_every_recorded_exchange_gives_the_recorded_answer() -> None:
+    """In the recorded order, since each needs the state that those before it left."""
+    with LiveServer() as server:
+        replay = Replay(server)
+        replay.provision(RECORDED["provision"])
+        found = {exchange["name"]: replay.differences(exchange) for exchange in RECORDED["exchanges"]}
+    different = {name: differences for name, differences in found.items() if differences}
+    assert different == {}
+    assert sum(1 for exchange in RECORDED["exchanges"] if "answer" in exchange) == 89
+
+
+def test_a_differing_answer_is_told(server: LiveServer) -> None:
+    """The comparison itself can fail: by status, by member, by a placeholder's form."""
+    request = {"method": "POST", "path": "/api/collections/users/auth-with-token", "json": {"token": "nobody's"}}
+    answer = {"status": 200, "content_type": "application/json", "body": {"token": "<jwt>", "status": "<id>"}}
+    found = Replay(server).differences({"name": "wrong", "request": request, "answer": answer})
+    assert [line.partition(":")[0] for line in found] == [
+        "status",
+        "body.data",
+        "body.message",
+        "body.status",
+        "body.token",
+    ]

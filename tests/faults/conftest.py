@@ -1,0 +1,24 @@
+"""What the fault tests share: the forms of the client, and a raw server for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from . import drivers
+from .raw_server import RawServer
+
+
+@pytest.fixture(params=drivers.ALL, ids=lambda driver: driver.__name__)
+def driver(request: pytest.FixtureRequest) -> drivers.Driver:
+    """One form of the client after the other."""
+    chosen: drivers.Driver = request.param
+    return chosen
+
+
+@pytest.fixture
+def server() -> Iterator[RawServer]:
+    """A raw server, sound until a test gives it another script."""
+    with RawServer() as server:
+        yield server

@@ -1,0 +1,266 @@
+"""What cannot be sent is refused before anything is sent, by a clear error without the value."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import httpx
+import pytest
+
+from bosbase_wrapper import AsyncBosBase, BosBase, Collection, ConfigurationError, InsecureTransportWarning
+
+from .conftest import Recorder
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("http://127.0.0.1:8090", "http://127.0.0.1:8090"),
+        ("http://127.0.0.1:8090/", "http://127.0.0.1:8090"),
+        ("https://host/bosbase/", "https://host/bosbase"),
+        ("https://host/bosbase", "https://host/bosbase"),
+        ("http://[::1]:8090", "http://[::1]:8090"),
+    ],
+)
+def test_base_url_may_have_a_path_and_a_trailing_slash(given: str, kept: str) -> None:
+    """The slash at the end makes no difference."""
+    assert BosBase(given).base_url == kept
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "127.0.0.1:8090",
+        "localhost",
+        "ftp://host",
+        "http://",
+        "http:///path",
+        "http://user:pass-canary@host",
+        "http://@host",
+        "http://host?x=1",
+        "http://host?",
+        "http://host#part",
+        "http://host/#",
+        "http://a..b",
+        "http://" + "a" * 64 + ".example",
+        "http://host:99999",
+        "http://ho\x00st",
+        "http://host\n",
+        "http://\ud800",
+        "http://[::1",
+        None,
+        b"http://host",
+    ],
+)
+def test_base_url_that_cannot_be_used_is_refused(url: Any) -> None:
+    """A URL without http(s) and a host, or with credentials, a query or a fragment."""
+    with pytest.raises(ConfigurationError) as caught:
+        BosBase(url)
+    assert "canary" not in str(caught.value)
+    assert caught.value.attempts == 0
+
+
+@pytest.mark.parametrize("url", ["http://example.com", "http://10.0.0.1", "http://localhost.example.com"])
+def test_plain_http_to_another_host_warns_once_where_the_client_is_made(url: str) -> None:
+    """The warning names the caller's line, and a call does not repeat it."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        client = BosBase(url, transport=httpx.MockTransport(lambda _: httpx.Response(204)))
+        client.collection("users").bind_custom_token("a@example.com", "password", "token")
+        client.collection("users").unbind_custom_token("a@example.com", "password", "token")
+    assert [warning.category for warning in caught] == [InsecureTransportWarning]
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com",
+        "http://localhost:1",
+        "http://x.localhost",
+        "http://127.1.2.3",
+        "http://[::1]",
+        "http://[::ffff:127.0.0.1]",
+    ],
+)
+def test_https_and_loopback_do_not_warn(url: str) -> None:
+    """Nothing travels in the clear there."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert BosBase(url)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "a\x00", "a\n", "\x7f", "\x85", "\ud800", None, 5])
+def test_a_collection_that_would_leave_its_segment_is_refused(users: Collection, name: Any) -> None:
+    """Such a name could reach another path."""
+    with pytest.raises(ConfigurationError):
+        BosBase("http://localhost").collection(name)
+
+
+@pytest.mark.parametrize(("name", "segment"), [("users", "users"), ("a b?#%é", "a%20b%3F%23%25%C3%A9"), ("...", "...")])
+def test_a_collection_is_one_percent_encoded_segment(recorder: Recorder, name: str, segment: str) -> None:
+    """Whatever is in the name, the path has the same number of segments."""
+    client = BosBase("http://localhost/base", transport=httpx.MockTransport(recorder))
+    client.collection(name).auth_with_token("token")
+    expected = f"/base/api/collections/{segment}/auth-with-token".encode()
+    assert recorder.requests[0].url.raw_path == expected
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"body": {"email": "x"}},
+        {"body": {"password": "x"}},
+        {"body": {"token": "x"}},
+        {"body": {"mfaId": "x"}},
+        {"body": {"x": float("nan")}},
+        {"body": {"x": float("inf")}},
+        {"body": {"x": "\ud800"}},
+        {"body": {"\ud800": 1}},
+        {"body": {"x": object()}},
+        {"body": {5: "x"}},
+        {"body": "text"},
+        {"query": {"email": "x"}},
+        {"query": {"password": "x"}},
+        {"query": {"token": "x"}},
+        {"query": {"mfaId": "x"}},
+        {"query": {"expand": "x"}},
+        {"query": {"fields": "x"}},
+        {"query": {"x": float("nan")}},
+        {"query": {"x": [1, float("-inf")]}},
+        {"query": {"x": "\ud800"}},
+        {"query": {"x": b"bytes"}},
+        {"query": {"x": {}}},
+        {"query": {5: "x"}},
+        {"query": "x=1"},
+        {"headers": {"Content-Type": "text/plain"}},
+        {"headers": {"content-length": "5"}},
+        {"headers": {"HOST": "other"}},
+        {"headers": {"Transfer-Encoding": "chunked"}},
+        {"headers": {"X": "a\nb"}},
+        {"headers": {"X": "a\r\nY: b"}},
+        {"headers": {"X": " a"}},
+        {"headers": {"X": "a\x00"}},
+        {"headers": {"X": "é"}},
+        {"headers": {"X": 5}},
+        {"headers": {"X Y": "a"}},
+        {"headers": {"": "a"}},
+        {"headers": {5: "a"}},
+        {"headers": [("X", "a")]},
+        {"timeout": 0},
+        {"timeout": -1.0},
+        {"timeout": float("nan")},
+        {"timeout": float("inf")},
+        {"timeout": True},
+        {"timeout": "10"},
+        {"expand": "\ud800"},
+        {"fields": ["\ud800"]},
+        {"fields": [5]},
+        {"mfa_id": 5},
+    ],
+)
+def test_an_option_that_clashes_or_cannot_be_sent_is_refused(
+    recorder: Recorder, users: Collection, options: dict[str, Any]
+) -> None:
+    """Nothing is sent."""
+    with pytest.raises(ConfigurationError) as caught:
+        users.auth_with_token("token", **options)
+    assert (recorder.requests, caught.value.attempts) == ([], 0)
+
+
+@pytest.mark.parametrize("value", [None, 5, b"bytes", "canary\ud800"])
+@pytest.mark.parametrize("place", range(3))
+def test_a_credential_that_is_no_text_is_refused_without_being_shown(
+    recorder: Recorder, users: Collection, value: Any, place: int
+) -> None:
+    """Whichever of email, password and token it is."""
+    credentials: list[Any] = ["a@example.com", "password", "token"]
+    credentials[place] = value
+    with pytest.raises(ConfigurationError, match=("email", "password", "token")[place]) as caught:
+        users.bind_custom_token(*credentials)
+    assert recorder.requests == []
+    assert "canary" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"headers": {"Authorization": "x"}},
+        {"headers": {"cookie": "x=1"}},
+        {"headers": {"Host": "x"}},
+        {"retries": -1},
+        {"retries": 1.5},
+        {"retries": True},
+        {"timeout": "5"},
+        {"transport": httpx.MockTransport(lambda _: httpx.Response(204)), "http_client": httpx.Client()},
+        {"http_client": httpx.AsyncClient()},
+    ],
+)
+def test_a_constructor_option_that_cannot_be_used_is_refused(options: dict[str, Any]) -> None:
+    """When the client is made, not at the first call."""
+    with pytest.raises(ConfigurationError):
+        BosBase("http://localhost", **options)
+
+
+def test_from_env_reads_the_url_and_says_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other options are the constructor's."""
+    monkeypatch.setenv("BOSBASE_URL", "http://localhost:1234/")
+    assert BosBase.from_env(retries=0).base_url == AsyncBosBase.from_env(timeout=1).base_url == "http://localhost:1234"
+    monkeypatch.delenv("BOSBASE_URL")
+    with pytest.raises(ConfigurationError, match="BOSBASE_URL"):
+        BosBase.from_env()
+
+
+def test_query_body_and_headers_add_to_one_call(recorder: Recorder, users: Collection) -> None:
+    """The next call has none of them."""
+    users.auth_with_token(
+        "tok",
+        expand=["team", "boss"],
+        fields="record.nick",
+        body={"device": {"name": "é"}},
+        query={"a": [1, 2.5, None], "b": True, "c": ("x",)},
+        headers={"X-Trace": "1", "Authorization": "Bearer x", "User-Agent": "mine"},
+    )
+    users.auth_with_token("tok", fields=[], expand="")
+    first, second = recorder.requests
+    assert first.url.params.multi_items() == [
+        ("expand", "team,boss"),
+        ("fields", "record.nick,token,record.id,record.collectionId,record.collectionName"),
+        *[("a", "1"), ("a", "2.5"), ("a", ""), ("b", "true"), ("c", "x")],
+    ]
+    assert first.content == '{"device":{"name":"é"},"token":"tok"}'.encode()
+    assert (first.headers["x-trace"], first.headers["authorization"]) == ("1", "Bearer x")
+    assert first.headers["user-agent"] == "mine"
+    assert second.content == b'{"token":"tok"}'
+    assert not second.url.query
+    assert {"x-trace", "authorization"}.isdisjoint(second.headers)
+
+
+def test_fields_that_are_asked_for_anyway_are_not_doubled(recorder: Recorder, users: Collection) -> None:
+    """What an AuthResult needs is added where it is missing."""
+    users.auth_with_token("tok", fields="token,record.id,record.collectionId,record.collectionName")
+    asked = "token,record.id,record.collectionId,record.collectionName"
+    assert recorder.requests[0].url.params["fields"] == asked
+
+
+def test_an_mfa_id_travels_in_the_body(recorder: Recorder, users: Collection) -> None:
+    """No URL and no access log has it."""
+    users.auth_with_token("tok", mfa_id="id")
+    assert recorder.requests[0].content == b'{"token":"tok","mfaId":"id"}'
+    assert not recorder.requests[0].url.query
+
+
+def test_a_timeout_of_one_call_is_that_calls_alone(recorder: Recorder, users: Collection) -> None:
+    """A float, an httpx.Timeout, or None for no limit; else the client's."""
+    for timeout in (3, httpx.Timeout(2.0, read=None), None):
+        users.auth_with_token("tok", timeout=timeout)
+    users.auth_with_token("tok")
+    assert [request.extensions["timeout"] for request in recorder.requests] == [
+        {"connect": 3, "read": 3, "write": 3, "pool": 3},
+        {"connect": 2.0, "read": None, "write": 2.0, "pool": 2.0},
+        {"connect": None, "read": None, "write": None, "pool": None},
+        {"connect": 5.0, "read": 10.0, "write": 10.0, "pool": 10.0},
+    ]
