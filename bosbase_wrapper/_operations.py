@@ -204,7 +204,7 @@ def _read_error(answer: Answer) -> ErrorResponse | MfaRequired | None:
         if answer.status == 401 and payload.get("mfaId") and _are_texts([payload["mfaId"]]):
             return MfaRequired.from_dict(payload)
         envelope = ErrorResponse.from_dict(payload)
-        return envelope if isinstance(payload["data"], dict) and _is_well_typed(envelope) else None
+        return envelope if _are_objects(payload["data"]) and _is_well_typed(envelope) else None
     except (ValueError, TypeError, KeyError):
         return None
 
@@ -215,6 +215,12 @@ def _is_well_typed(envelope: ErrorResponse) -> bool:
     for part in envelope.data.additional_properties.values():
         texts += [part.code, part.message]
     return type(envelope.status) is int and _are_texts(texts)
+
+
+def _are_objects(data: object) -> bool:
+    # The generated code takes a list of pairs for an object.
+    members = _object(data)
+    return members is not None and all(_object(part) is not None for part in members.values())
 
 
 def _are_texts(values: Sequence[object]) -> bool:
