@@ -1,0 +1,243 @@
+"""BosBase and AsyncBosBase: what goes out, over whose connection, and what a closed client does."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from bosbase_wrapper import AsyncBosBase, AsyncCollection, BosBase, Collection, ConfigurationError, __version__
+
+from .conftest import SIGNED_IN, Recorder
+
+
+def sync_sign_in(transport: httpx.MockTransport, **options: Any) -> None:
+    """A sign-in with each way of giving a transport."""
+    with BosBase("http://localhost", transport=transport, **options) as client:
+        client.collection("users").auth_with_token("tok")
+
+
+def async_sign_in(transport: httpx.MockTransport, **options: Any) -> None:
+    """The same, async."""
+
+    async def main() -> None:
+        async with AsyncBosBase("http://localhost", transport=transport, **options) as client:
+            await client.collection("users").auth_with_token("tok")
+
+    anyio.run(main)
+
+
+@pytest.mark.parametrize("sign_in", [sync_sign_in, async_sign_in])
+def test_the_headers_that_go_out(recorder: Recorder, sign_in: Callable[..., None]) -> None:
+    """Ours name the package and its version; the constructor's go with every call."""
+    sign_in(httpx.MockTransport(recorder), headers={"X-Team": "a"})
+    request = recorder.requests[0]
+    assert request.method == "POST"
+    assert str(request.url) == "http://localhost/api/collections/users/auth-with-token"
+    assert dict(request.headers) == {
+        "host": "localhost",
+        "accept": "application/json",
+        "accept-encoding": "identity",
+        "content-type": "application/json",
+        "content-length": "15",
+        "user-agent": f"bosbase-wrapper/{__version__}",
+        "x-team": "a",
+    }
+
+
+def busy_client(kind: type[Any], recorder: Recorder, **options: Any) -> Any:
+    """A caller's own client that has something to add to every request."""
+    return kind(
+        transport=httpx.MockTransport(recorder),
+        auth=("user", "canary"),
+        cookies={"session": "canary"},
+        params={"key": "canary"},
+        base_url="http://canary.example/canary",
+        headers={
+            "Authorization": "canary",
+            "Cookie": "a=canary",
+            "Content-Type": "canary",
+            "X-Own": "1",
+            "User-Agent": "c",
+        },
+        timeout=1234,
+        follow_redirects=True,
+        **options,
+    )
+
+
+def test_of_an_http_client_its_transport_its_hooks_and_its_other_headers_serve(recorder: Recorder) -> None:
+    """Its auth, cookies, params, base_url and timeout do not, nor its headers where ours stand."""
+    hooked: list[str] = []
+    hooks = {"request": [lambda _: hooked.append("request")], "response": [lambda answer: hooked.append(answer.read())]}
+    with busy_client(httpx.Client, recorder, event_hooks=hooks) as http:
+        users = BosBase("http://localhost", http_client=http).collection("users")
+        assert users.auth_with_token("tok").record.id == "r1"
+    request = recorder.requests[0]
+    assert hooked[0] == "request"
+    assert len(hooked) == 2
+    assert (request.url.host, request.url.query) == ("localhost", b"")
+    assert request.extensions["timeout"] == {"connect": 5.0, "read": 10.0, "write": 10.0, "pool": 10.0}
+    assert "canary" not in repr(request.headers.raw)
+    assert (request.headers["x-own"], request.headers["user-agent"]) == ("1", f"bosbase-wrapper/{__version__}")
+
+
+def test_of_an_async_http_client_the_same_serves(recorder: Recorder) -> None:
+    """Over asyncio."""
+
+    async def main() -> None:
+        async with busy_client(httpx.AsyncClient, recorder) as http:
+            users = AsyncBosBase("http://localhost", http_client=http).collection("users")
+            assert (await users.auth_with_token("tok")).record.id == "r1"
+
+    anyio.run(main)
+    assert recorder.requests[0].url.host == "localhost"
+    assert "canary" not in repr(recorder.requests[0].headers.raw)
+
+
+def test_a_cookie_of_an_answer_does_not_come_back() -> None:
+    """Neither with our own client nor with the caller's."""
+    recorder = Recorder(lambda _: httpx.Response(200, json=SIGNED_IN, headers={"set-cookie": "session=1"}))
+    for options in ({"transport": httpx.MockTransport(recorder)}, {"http_client": busy_client(httpx.Client, recorder)}):
+        users = BosBase("http://localhost", **options).collection("users")
+        users.auth_with_token("tok")
+        users.auth_with_token("tok")
+    assert not any("cookie" in request.headers for request in recorder.requests)
+    assert len(recorder.requests) == 4
+
+
+def test_a_redirect_is_not_followed_whatever_the_http_client_does() -> None:
+    """The token would be posted elsewhere."""
+    recorder = Recorder(lambda _: httpx.Response(307, headers={"location": "http://elsewhere.example/"}))
+    users = BosBase("http://localhost", http_client=busy_client(httpx.Client, recorder)).collection("users")
+    with pytest.raises(Exception, match="307"):
+        users.auth_with_token("tok")
+    assert len(recorder.requests) == 1
+
+
+def test_a_closed_client_refuses_calls_and_leaves_an_http_client_open(recorder: Recorder) -> None:
+    """It may be closed more than once, and is not entered again."""
+    http = httpx.Client(transport=httpx.MockTransport(recorder))
+    client = BosBase("http://localhost", http_client=http)
+    users = client.collection("users")
+    client.close()
+    client.close()
+    with pytest.raises(ConfigurationError, match="closed"):
+        users.auth_with_token("tok")
+    with pytest.raises(ConfigurationError, match="closed"), client:
+        pass
+    assert not http.is_closed
+    http.close()
+    with pytest.raises(ConfigurationError, match="closed"):
+        BosBase("http://localhost", http_client=http).collection("users").auth_with_token("tok")
+    assert recorder.requests == []
+
+
+def test_a_closed_async_client_does_the_same(recorder: Recorder) -> None:
+    """Also where it never sent anything, and where a transport was given to it."""
+
+    async def main() -> None:
+        http = httpx.AsyncClient(transport=httpx.MockTransport(recorder))
+        for options in ({"http_client": http}, {"transport": httpx.MockTransport(recorder)}, {}):
+            client = AsyncBosBase("http://localhost", **options)
+            await client.aclose()
+            await client.aclose()
+            with pytest.raises(ConfigurationError, match="closed"):
+                await client.collection("users").auth_with_token("tok")
+            with pytest.raises(ConfigurationError, match="closed"):
+                async with client:
+                    pass
+        assert not http.is_closed
+        await http.aclose()
+
+    anyio.run(main)
+    assert recorder.requests == []
+
+
+def test_a_transport_that_was_given_is_closed_with_the_client() -> None:
+    """As httpx does; also by an async client that never sent anything."""
+    closed: list[str] = []
+
+    class Noting(httpx.MockTransport):
+        def close(self) -> None:
+            closed.append("sync")
+
+        async def aclose(self) -> None:
+            closed.append("async")
+
+    BosBase("http://localhost", transport=Noting(lambda _: httpx.Response(204))).close()
+    anyio.run(AsyncBosBase("http://localhost", transport=Noting(lambda _: httpx.Response(204))).aclose)
+    assert closed == ["sync", "async"]
+
+
+def test_handles_may_be_kept_and_show_no_more_than_their_name() -> None:
+    """Making one does no IO."""
+    client = BosBase("http://localhost/base/")
+    users = client.collection("users")
+    assert (users.name, repr(users), repr(client)) == (
+        "users",
+        "Collection('users')",
+        "BosBase('http://localhost/base')",
+    )
+    other = AsyncBosBase("http://localhost")
+    assert repr(other.collection("u")) == "AsyncCollection('u')"
+    assert repr(other) == "AsyncBosBase('http://localhost')"
+
+
+PUBLIC_CALLS = [name for name in vars(Collection) if not name.startswith("_")]
+
+
+@pytest.mark.parametrize("name", PUBLIC_CALLS)
+def test_the_async_calls_are_those_of_the_sync_client(name: str) -> None:
+    """The same arguments, the same defaults, the same docstring; a coroutine each."""
+    sync, twin = getattr(Collection, name), getattr(AsyncCollection, name)
+    assert inspect.signature(sync) == inspect.signature(twin)
+    assert sync.__doc__ == twin.__doc__
+    assert sync.__doc__
+    assert inspect.iscoroutinefunction(twin)
+    assert not inspect.iscoroutinefunction(sync)
+
+
+def test_the_two_clients_take_the_same_options() -> None:
+    """But for the types of httpx that belong to each."""
+    parameters = [list(inspect.signature(kind).parameters) for kind in (BosBase, AsyncBosBase)]
+    assert parameters[0] == parameters[1]
+    assert sorted(PUBLIC_CALLS) == [
+        "auth_with_token",
+        "bind_custom_token",
+        "rotate_custom_token",
+        "unbind_custom_token",
+    ]
+
+
+@pytest.mark.parametrize("sign_in", [sync_sign_in, async_sign_in])
+def test_each_attempt_is_logged_without_what_it_sent(
+    recorder: Recorder, caplog: pytest.LogCaptureFixture, sign_in: Callable[..., None]
+) -> None:
+    """Operation, collection, status, milliseconds and attempt, at DEBUG."""
+    with caplog.at_level(logging.DEBUG, logger="bosbase_wrapper"):
+        sign_in(httpx.MockTransport(recorder))
+    (record,) = [record for record in caplog.records if record.name == "bosbase_wrapper"]
+    assert record.levelno == logging.DEBUG
+    message = record.getMessage()
+    assert message.startswith("authWithToken 'users': 200 in ")
+    assert message.endswith(" ms, attempt 1")
+    assert "tok" not in message.replace("authWithToken", "")
+
+
+def test_an_attempt_without_an_answer_is_logged_by_its_error(caplog: pytest.LogCaptureFixture) -> None:
+    """Each attempt is a line."""
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    with caplog.at_level(logging.DEBUG, logger="bosbase_wrapper"), pytest.raises(Exception, match="no connection"):
+        sync_sign_in(httpx.MockTransport(refuse), retries=1)
+    lines = [record.getMessage() for record in caplog.records if record.name == "bosbase_wrapper"]
+    assert [line.partition(" in ")[0] for line in lines] == ["authWithToken 'users': TransportError"] * 2
+    assert [line[-1] for line in lines] == ["1", "2"]
