@@ -59,7 +59,9 @@ def test_the_members_of_every_account_are_typed() -> None:
     assert record.expand == {"team": {"id": "t1"}}
 
 
-@pytest.mark.parametrize("members", [{}, dict.fromkeys(MEMBERS), dict.fromkeys(MEMBERS, 5), dict.fromkeys(MEMBERS, ("a",))])
+@pytest.mark.parametrize(
+    "members", [{}, dict.fromkeys(MEMBERS), dict.fromkeys(MEMBERS, 5), dict.fromkeys(MEMBERS, ("a",))]
+)
 def test_a_member_that_is_left_out_or_of_another_type_has_its_default(members: dict[str, Any]) -> None:
     """`fields` may leave any member out, and a collection may give its own meaning to a name."""
     record = Record(members)
