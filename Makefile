@@ -89,6 +89,16 @@ format: $(VENV)/.lint ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+.PHONY: pins
+pins: ## Take the newest versions that pyproject.toml allows into constraints.txt
+	$(PYTHON) -m venv --clear .scratch/pins
+	.scratch/pins/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	.scratch/pins/bin/python -m pip install --disable-pip-version-check --progress-bar off \
+		--editable ".[server,cli,check,fast]" --group test --group lint --group bench --group mutants
+	@{ head -n 2 constraints.txt; .scratch/pins/bin/python -m pip list --format=freeze --exclude-editable \
+		--exclude pip --exclude setuptools; } > .scratch/constraints.txt
+	mv .scratch/constraints.txt constraints.txt
+
 .PHONY: clean
 clean: ## Remove the environment and all that was made
 	rm -rf $(VENV) .scratch .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis mutants dist build
