@@ -14,7 +14,6 @@ with BosBase("http://127.0.0.1:8090") as client:
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ._client import AsyncBosBase, BosBase
 from ._errors import (
     ApiError,
     BadRequestError,
@@ -43,6 +42,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from ._auth import TokenAuth
+    from ._client import AsyncBosBase, BosBase
     from ._collection import AsyncCollection, Collection
 
 __all__ = [
@@ -80,8 +80,15 @@ __all__ = [
     "is_generated_token",
 ]
 
-# These bring the generated models along, which take longer to import than all the rest: on demand alone.
-_ON_DEMAND = {"TokenAuth": "_auth", "Collection": "_collection", "AsyncCollection": "_collection"}
+# These bring httpx and the generated models along, which take longer to import than all the rest: on demand alone,
+# since every run of pytest loads the plugin, and every key of a shell completion the command line.
+_ON_DEMAND = {
+    "AsyncBosBase": "_client",
+    "AsyncCollection": "_collection",
+    "BosBase": "_client",
+    "Collection": "_collection",
+    "TokenAuth": "_auth",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -88,6 +88,12 @@ class LiveServer:
         with self._lock:
             self._end(getattr(signal, "SIGKILL", signal.SIGTERM))
 
+    def require_running(self) -> None:
+        """Raise RuntimeError, with the last lines of the log, where the server does not run, as after a crash."""
+        with self._lock:
+            if not (self._process and self._process.is_running()):
+                raise RuntimeError("the server does not run:\n" + self._end_of_log())
+
     def api(self, method: str, path: str, json: Any = None) -> Any:
         """A superuser's call of the server's REST API; returns the answer's JSON, None where there is none.
 
@@ -144,11 +150,17 @@ class LiveServer:
                 return True
             time.sleep(0.02)
         self._end(signal.SIGTERM)
-        text = log.read_text(errors="replace")
-        if last or "address already in use" not in text:
+        end = self._end_of_log()
+        if last or "address already in use" not in end:
             self.stop()
-            raise RuntimeError("the server did not come up:\n" + "\n".join(text.splitlines()[-_LOG_LINES:]))
+            raise RuntimeError("the server did not come up:\n" + end)
         return False
+
+    def _end_of_log(self) -> str:
+        if self._temporary is None:
+            return ""
+        lines = (self._temporary / "log").read_text(errors="replace").splitlines()
+        return "\n".join(lines[-_LOG_LINES:])
 
     def _answers(self) -> bool:
         # A superuser's sign-in tells our server from another that took the port.
