@@ -48,7 +48,7 @@ class _Client:
         own = _options.headers(headers, also_refused=_options.CREDENTIAL_HEADERS)
         self._settings: Settings = Settings(
             base_url=str(url).rstrip("/"),
-            headers=httpx.Headers({**_inherited(http_client), **_OURS, **own}),
+            headers=httpx.Headers({"host": url.netloc.decode(), **_inherited(http_client), **_OURS, **own}),
             timeout=_options.timeout(timeout),
             retries=_options.retries(retries),
         )

@@ -26,12 +26,14 @@ from bosbase_client.models import (
     MfaRequired,
     TokenBindingRequest,
 )
+from bosbase_client.types import UNSET
 
 from . import _errors as errors
 from ._results import AuthResult, Record
 
 T = TypeVar("T")
 
+_encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _CREDENTIALS: Final = frozenset({"Failed to bind token.", "Failed to unbind token.", "Failed to authenticate."})
 _BY_STATUS: Final[Mapping[int, type[errors.ApiError]]] = {
     400: errors.BadRequestError,
@@ -89,20 +91,25 @@ class Call(Generic[T]):
     @property
     def single_use(self) -> bool:
         """Whether the call spends an mfa id, so that it must not be sent twice."""
-        return "mfaId" in self.members.to_dict()
+        return isinstance(self.members, AuthWithTokenRequest) and self.members.mfa_id is not UNSET
 
     def request(self) -> httpx.Request:
         """A request of its own for each attempt."""
         arguments = self.operation.arguments(self.collection, body=self.members, **self.parameters)
         query = [*arguments.get("params", {}).items(), *self.extra_query]
-        return httpx.Request(
+        content = _encode(arguments["json"]).encode()
+        # A stream, since httpx takes a request of one as it is; of `content` it would work the headers out anew.
+        request = httpx.Request(
             arguments["method"],
             _url(self.base_url + arguments["url"]),
             params=query or None,
             headers=self.headers,
-            content=json.dumps(arguments["json"], ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(),
+            stream=httpx.ByteStream(content),
             extensions={"timeout": self.timeout.as_dict()},
         )
+        request.headers["Content-Length"] = str(len(content))
+        request.read()
+        return request
 
     def result(self, answer: Answer) -> T:
         """The value that the answer holds; raises the error that it means."""

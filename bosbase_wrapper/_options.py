@@ -132,6 +132,8 @@ def headers(value: Mapping[str, str] | None, *, also_refused: frozenset[str] = f
 def body(value: Mapping[str, Any] | None) -> dict[str, Any]:
     """Members to add to the JSON body of a call."""
     members = dict(_mapping("body", value))
+    if not members:
+        return members
     _refuse("body", members, _OWN_MEMBERS)
     try:
         json.dumps(members, allow_nan=False, ensure_ascii=False).encode()

@@ -11,8 +11,7 @@ import time
 import zlib
 from collections.abc import Coroutine
 from contextlib import aclosing, closing
-from http.cookiejar import CookieJar
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar, cast
 
 import anyio
 import httpx
@@ -201,12 +200,24 @@ def _end(seconds: float | None) -> float:
     return float("inf") if seconds is None else time.monotonic() + seconds
 
 
-class _NoCookies(CookieJar):
+class _NoCookies(httpx.Cookies):
     """Keeps no cookie: an answer's Set-Cookie must not come back with the next call."""
 
-    def extract_cookies(self, response: Any, request: Any) -> None:
+    def extract_cookies(self, response: httpx.Response) -> None:
         """Forget what the answer asks to keep."""
 
+
+# Not `cookies=` of the constructor: httpx would still make two objects of the standard library for each answer.
+class _HttpClient(httpx.Client):
+    cookies = cast("Any", _NoCookies())  # pyright: ignore[reportIncompatibleMethodOverride]  # nobody sets it
+
+
+class _AsyncHttpClient(httpx.AsyncClient):
+    cookies = cast("Any", _NoCookies())  # pyright: ignore[reportIncompatibleMethodOverride]  # nobody sets it
+
+
+# None would let httpx look for credentials in the URL.
+_NO_AUTH: Final = httpx.Auth()
 
 # A connection for each of the pool, so that no call of a busy client has to make a new one.
 _LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=100)
@@ -218,8 +229,8 @@ class SyncSender:
     def __init__(self, http: httpx.Client | None, transport: httpx.BaseTransport | None) -> None:
         self._owned = http is None
         self._closed = False
-        self.http: httpx.Client = http or httpx.Client(
-            transport=transport or _deadline.default_transport(_LIMITS), cookies=_NoCookies(), limits=_LIMITS
+        self.http: httpx.Client = http or _HttpClient(
+            transport=transport or _deadline.default_transport(_LIMITS), limits=_LIMITS
         )
 
     def is_closed(self) -> bool:
@@ -229,7 +240,7 @@ class SyncSender:
         ends = _end(seconds)
         if seconds is not None:
             _deadline.limit(request, seconds)
-        response = self.http.send(request, stream=True, auth=None, follow_redirects=False)
+        response = self.http.send(request, stream=True, auth=_NO_AUTH, follow_redirects=False)
         reader = AnswerReader(response, ends)
         with closing(response):
             if not response.is_stream_consumed:
@@ -262,12 +273,12 @@ class AsyncSender:
         if self.http is None:
             transport = self._transport or _fast.fast_transport(_LIMITS)
             _fast.forget_cookies(transport)
-            self.http = httpx.AsyncClient(transport=transport, cookies=_NoCookies(), limits=_LIMITS)
+            self.http = _AsyncHttpClient(transport=transport, limits=_LIMITS)
         return self.http
 
     async def send(self, request: httpx.Request, seconds: float | None) -> Answer:
         with anyio.move_on_after(seconds):
-            response = await self._client().send(request, stream=True, auth=None, follow_redirects=False)
+            response = await self._client().send(request, stream=True, auth=_NO_AUTH, follow_redirects=False)
             reader = AnswerReader(response, _end(None))
             async with aclosing(response):
                 if not response.is_stream_consumed:
