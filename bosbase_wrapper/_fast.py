@@ -7,12 +7,21 @@ brought it.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import sys
 import traceback
 import urllib.request
-from typing import Final
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
+
+if TYPE_CHECKING:
+    from aiohttp.abc import AbstractCookieJar
+
+_in_our_call: Final = ContextVar("bosbase_wrapper_in_our_call", default=False)
 
 # From the first that fits: aiohttp's class, and the one that httpx's own transport raises for the same.
 _TWINS: Final[tuple[tuple[str, type[httpx.HTTPError]], ...]] = (
@@ -53,23 +62,57 @@ def _asyncio_runs() -> bool:
     return True
 
 
-def forget_cookies(transport: httpx.AsyncBaseTransport | None) -> None:
-    """Give a transport over aiohttp that has no session yet one that keeps no cookie, with all its options."""
+class _Jar:
+    """The cookie jar of an aiohttp session: empty for our calls, as it was for all others."""
+
+    def __init__(self, theirs: AbstractCookieJar, empty: AbstractCookieJar) -> None:
+        self._theirs = theirs
+        self._empty = empty
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._empty if _in_our_call.get() else self._theirs, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._theirs)
+
+    def __len__(self) -> int:
+        return len(self._theirs)
+
+
+def exchange_jars(http: httpx.AsyncClient) -> None:
+    """Let no aiohttp session that sends for `http` send or keep a cookie `within_our_call`."""
     if "httpx_aiohttp" not in sys.modules:
         return
     from aiohttp import ClientSession, DummyCookieJar
     from httpx_aiohttp import AiohttpTransport
 
-    if isinstance(transport, AiohttpTransport) and transport.client is None:
-        session = transport.get_client()
-        transport.client = ClientSession(connector=session.connector, cookie_jar=DummyCookieJar())
-        session.detach()
+    # httpx shows a client's transports nowhere else, and aiohttp lets no jar be set.
+    transports = (http._transport, *http._mounts.values())  # pyright: ignore[reportPrivateUsage]
+    for transport in transports:
+        if isinstance(transport, AiohttpTransport):
+            if not isinstance(transport.client, ClientSession):
+                transport.client = transport.get_client()
+            session: Any = transport.client
+            if not isinstance(session.cookie_jar, _Jar):
+                session._cookie_jar = _Jar(session.cookie_jar, DummyCookieJar())
+
+
+@contextmanager
+def within_our_call() -> Generator[None]:
+    """Marks what runs within it as one of our calls."""
+    before = _in_our_call.set(True)
+    try:
+        yield
+    finally:
+        _in_our_call.reset(before)
 
 
 def transport_errors() -> tuple[type[Exception], ...]:
     """What a transport may raise where no answer came."""
+    # A TLS record that is broken in the middle of an answer reaches httpx's users, under asyncio, as it is.
     aiohttp = sys.modules.get("aiohttp")
-    return (httpx.HTTPError,) if aiohttp is None else (httpx.HTTPError, aiohttp.ClientError)
+    ours = (httpx.HTTPError, ssl.SSLError)
+    return ours if aiohttp is None else (*ours, aiohttp.ClientError)
 
 
 def as_httpx_raises(error: Exception) -> Exception:
@@ -82,14 +125,16 @@ def as_httpx_raises(error: Exception) -> Exception:
     if aiohttp is None:
         return error
     origin = error if isinstance(error, aiohttp.ClientError) else error.__cause__
-    if not isinstance(origin, aiohttp.ClientError):
+    if origin is None or not isinstance(origin, aiohttp.ClientError):
         return error
     twin = next(twin for name, twin in _TWINS if isinstance(origin, getattr(aiohttp, name)))
     if twin is httpx.ConnectTimeout and _waited_for_the_pool(origin):
         twin = httpx.PoolTimeout
     elif "Not enough data" in str(origin):
         twin = httpx.ReadError  # cut off: one class serves for this and for chunks that are no chunks
-    return twin(str(origin))
+    meant = twin(str(origin))
+    meant.__cause__ = origin.__cause__
+    return meant
 
 
 def _waited_for_the_pool(error: BaseException | None) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeGuard, TypeVar, cast
 
 import httpx
 from bosbase_client.api.custom_tokens import auth_with_token, bind_token, unbind_token
@@ -30,6 +30,7 @@ from bosbase_client.types import UNSET
 
 from . import _errors as errors
 from ._results import AuthResult, Record
+from ._secrets import Hider
 
 T = TypeVar("T")
 
@@ -60,7 +61,7 @@ class Answer:
     """What came back: `problem` tells in words why there is no readable body, where there is none."""
 
     status: int
-    headers: httpx.Headers
+    headers: httpx.Headers = field(repr=False)
     body: bytes = field(default=b"", repr=False)
     problem: str = ""
 
@@ -94,7 +95,14 @@ class Call(Generic[T]):
         return isinstance(self.members, AuthWithTokenRequest) and self.members.mfa_id is not UNSET
 
     def request(self) -> httpx.Request:
-        """A request of its own for each attempt."""
+        """A request of its own for each attempt; raises ConfigurationError for a URL that is too long."""
+        try:
+            return self._request()
+        except httpx.InvalidURL:
+            pass  # raised out here, where no frame holds the body
+        raise errors.ConfigurationError("the collection's name, expand, fields and query make too long a URL")
+
+    def _request(self) -> httpx.Request:
         arguments = self.operation.arguments(self.collection, body=self.members, **self.parameters)
         query = [*arguments.get("params", {}).items(), *self.extra_query]
         content = _encode(arguments["json"]).encode()
@@ -122,29 +130,14 @@ class Call(Generic[T]):
         # Raised out here: the error that a JSON decoder raises holds the whole body.
         raise self._unexpected(answer, reason)
 
-    def hide_secrets(self, value: Any) -> Any:
-        """`value` with `***` for each secret of the call, in texts at any depth."""
-        if isinstance(value, str):
-            return self._hide_in_text(value)
-        if isinstance(value, list):
-            return [self.hide_secrets(entry) for entry in cast("Sequence[Any]", value)]
-        parts = _object(value)
-        if parts is None:
-            return value
-        return {self._hide_in_text(name): self.hide_secrets(part) for name, part in parts.items()}
-
-    def _hide_in_text(self, text: str) -> str:
-        for password in self._secrets():
-            text = text.replace(password, "***")
-        return text
-
-    def _secrets(self) -> list[str]:
+    def hider(self) -> Hider:
+        """What keeps the secrets of the call out of texts that came back."""
         members = self.members.to_dict()
-        named = [members.get(name) for name in ("password", "token", "mfaId")]
-        return sorted((text for text in named if text), key=len, reverse=True)
+        named = [members.get(name, "") for name in ("password", "token", "mfaId")]
+        return Hider([*named, *self.headers.get("authorization", "").split()[-1:]])
 
     def _unexpected(self, answer: Answer, reason: str) -> errors.UnexpectedResponseError:
-        content_type = self.hide_secrets(answer.headers.get("content-type", ""))
+        content_type = self.hider().text(answer.headers.get("content-type", ""))
         return errors.UnexpectedResponseError(answer.status, content_type, reason)
 
     def _error(self, answer: Answer) -> errors.BosBaseError:
@@ -164,15 +157,14 @@ class Call(Generic[T]):
         kind = _kind(answer.status, body)
         if kind is None:
             return self._unexpected(answer, "the status is not known")
+        hider = self.hider()
         data = {
-            self.hide_secrets(name): errors.FieldError(
-                self.hide_secrets(part.code),
-                self.hide_secrets(part.message),
-                self.hide_secrets(_object(part.params) or {}),
+            hider.text(name): errors.FieldError(
+                hider.text(part.code), hider.text(part.message), hider.value(_object(part.params) or {})
             )
             for name, part in body.data.additional_properties.items()
         }
-        return _with_retry_after(kind(answer.status, self.hide_secrets(body.message), data), answer)
+        return _with_retry_after(kind(answer.status, hider.text(body.message), data), answer)
 
 
 def _with_retry_after(error: errors.ApiError, answer: Answer) -> errors.ApiError:
@@ -241,9 +233,14 @@ def _auth_result(answer: Answer) -> AuthResult:
         raise ValueError("no record")
     session = AuthResponse.from_dict(payload)
     names: list[object] = [members.get(name, "") for name in ("id", "collectionId", "collectionName")]
-    if not session.token or not _are_texts([session.token, *names]):
+    if not _is_sendable(session.token) or not _are_texts(names):
         raise ValueError("a token or an id of another type")
     return AuthResult(session.token, Record(members), _object(session.meta) or {})
+
+
+def _is_sendable(token: object) -> TypeGuard[str]:
+    # A JWT is for a header: no lone surrogate and no line break may come in by it.
+    return isinstance(token, str) and token != "" and token.isascii() and token.isprintable()
 
 
 def _nothing(_answer: Answer) -> None:

@@ -15,14 +15,14 @@ from ._errors import TransportError
 from ._operations import Answer
 
 LONGEST_RETRY_AFTER: Final = 30.0
-_LONGEST_WAIT: Final = 8.0
 _FIRST_WAIT: Final = 0.5
+_DOUBLINGS: Final = 4  # up to 8 s
 _PASSING: Final = frozenset({429, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """An attempt without an answer.
+    """An attempt without an answer: `reason` in our words, and `detail` in those of the network.
 
     `dropped`: the connection failed or was dropped, so that sending again may help. `may_be_done`: a connection was
     made, so that the server may have seen the request.
@@ -32,6 +32,7 @@ class Fault:
     reason: str
     dropped: bool
     may_be_done: bool
+    detail: str = ""
 
 
 def delay_before_next(outcome: Answer | Fault, attempt: int, *, single_use: bool) -> float | None:
@@ -49,4 +50,4 @@ def delay_before_next(outcome: Answer | Fault, attempt: int, *, single_use: bool
 
 def _backoff(attempt: int) -> float:
     # Full jitter: clients that failed together do not come back together.
-    return random.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (attempt - 1)))  # noqa: S311  # no secret
+    return random.uniform(0, _FIRST_WAIT * 2 ** min(attempt - 1, _DOUBLINGS))  # noqa: S311  # no secret

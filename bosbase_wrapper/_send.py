@@ -7,6 +7,8 @@ with `run`, over a sender that never suspends. Only `SyncSender` and `AsyncSende
 from __future__ import annotations
 
 import logging
+import ssl
+import threading
 import time
 import zlib
 from collections.abc import Coroutine
@@ -84,7 +86,7 @@ async def _attempt(sender: Sender, call: Call[Any], number: int) -> Answer | Fau
 
 def _conclude(call: Call[T], outcome: Answer | Fault) -> T:
     if isinstance(outcome, Fault):
-        raise outcome.kind(call.hide_secrets(outcome.reason))
+        raise outcome.kind(outcome.reason + call.hider().text(outcome.detail))
     return call.result(outcome)
 
 
@@ -122,10 +124,10 @@ def fault(error: Exception) -> Fault:
     if isinstance(error, httpx.TimeoutException):
         return Fault(RequestTimeoutError, "the answer did not come in time", dropped=False, may_be_done=True)
     if isinstance(error, httpx.ConnectError):
-        return Fault(TransportError, f"no connection: {error}", dropped=True, may_be_done=False)
+        return Fault(TransportError, "no connection: ", dropped=True, may_be_done=False, detail=_innermost(error))
     if isinstance(error, httpx.ProxyError):
         return Fault(TransportError, "the proxy refused the connection", dropped=True, may_be_done=False)
-    if isinstance(error, httpx.NetworkError) or _was_cut_off(error):
+    if isinstance(error, httpx.NetworkError | ssl.SSLError) or _was_cut_off(error):
         return Fault(
             TransportError,
             "the connection was dropped before the answer ended",
@@ -133,6 +135,12 @@ def fault(error: Exception) -> Fault:
             may_be_done=True,
         )
     return _MALFORMED
+
+
+def _innermost(error: BaseException) -> str:
+    """What the system or the TLS library said: libraries in between wrap it in words of their own, or in none."""
+    inner = error.__cause__ or next(iter(error.args), None)  # httpcore cuts the chain, and keeps the cause in args
+    return _innermost(inner) if isinstance(inner, BaseException) else str(error)
 
 
 def _was_cut_off(error: Exception) -> bool:
@@ -228,13 +236,13 @@ class SyncSender:
 
     def __init__(self, http: httpx.Client | None, transport: httpx.BaseTransport | None) -> None:
         self._owned = http is None
-        self._closed = False
+        self._closed = threading.Event()
         self.http: httpx.Client = http or _HttpClient(
             transport=transport or _deadline.default_transport(_LIMITS), limits=_LIMITS
         )
 
     def is_closed(self) -> bool:
-        return self._closed or self.http.is_closed
+        return self._closed.is_set() or self.http.is_closed
 
     async def send(self, request: httpx.Request, seconds: float | None) -> Answer:
         ends = _end(seconds)
@@ -248,10 +256,10 @@ class SyncSender:
             return reader.answer()
 
     async def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)  # noqa: ASYNC251  # no event loop runs this
+        self._closed.wait(seconds)  # another thread's close ends it
 
     def close(self) -> None:
-        self._closed = True
+        self._closed.set()
         if self._owned:
             self.http.close()
 
@@ -263,6 +271,7 @@ class AsyncSender:
         self._owned = http is None
         self._closed = False
         self._transport = transport
+        self._jars_exchanged = False
         self.http: httpx.AsyncClient | None = http
 
     def is_closed(self) -> bool:
@@ -272,12 +281,14 @@ class AsyncSender:
         # Made at the first call: which transport serves depends on the event loop.
         if self.http is None:
             transport = self._transport or _fast.fast_transport(_LIMITS)
-            _fast.forget_cookies(transport)
             self.http = _AsyncHttpClient(transport=transport, limits=_LIMITS)
+        if not self._jars_exchanged:
+            _fast.exchange_jars(self.http)
+            self._jars_exchanged = True
         return self.http
 
     async def send(self, request: httpx.Request, seconds: float | None) -> Answer:
-        with anyio.move_on_after(seconds):
+        with anyio.move_on_after(seconds), _fast.within_our_call():
             response = await self._client().send(request, stream=True, auth=_NO_AUTH, follow_redirects=False)
             reader = AnswerReader(response, _end(None))
             async with aclosing(response):
