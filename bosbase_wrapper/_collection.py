@@ -44,7 +44,12 @@ class Settings:
 
 
 class _Handle:
-    """Makes the calls of one collection; how they are sent is the shells' affair."""
+    """Makes the calls of one collection; how they are sent is the shells' affair.
+
+    Error trackers capture the locals of each frame, and scrub what is named `password`, `token`, `secret` or
+    `session`. So no secret has another name here, and a public argument of another name is deleted before any error
+    can pass its frame.
+    """
 
     def __init__(self, sender: Sender, settings: Settings, name: str) -> None:
         self._sender = sender
@@ -99,31 +104,35 @@ class _Handle:
     def _sign_in(
         self,
         token: str,
-        mfa_id: str | None = None,
+        session: str | None = None,
         expand: str | Sequence[str] | None = None,
         fields: str | Sequence[str] | None = None,
         body: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Call[AuthResult]:
         _options.require_text("token", _options.is_text(token))
-        _options.require_text("mfa_id", mfa_id is None or _options.is_text(mfa_id))
+        _options.require_text("mfa_id", session is None or _options.is_text(session))
         wanted = {
             "expand": _options.comma_joined("expand", expand),
             "fields": _operations.whole(_options.comma_joined("fields", fields)),
         }
         return self._call(
             _operations.AUTH,
-            _operations.sign_in(token, mfa_id, _options.body(body)),
+            _operations.sign_in(token, session, _options.body(body)),
             parameters={name: value for name, value in wanted.items() if value is not None},
             **options,
         )
 
-    async def _rotate(self, email: str, password: str, old: str, new: str | None, **options: Any) -> str:
-        token = generate_token() if new is None else new
-        if token == old:
+    def _rotation(
+        self, email: str, password: str, secret: tuple[str, str | None], **options: Any
+    ) -> tuple[str, Call[None], Call[None]]:
+        token = generate_token() if secret[1] is None else secret[1]
+        if token == secret[0]:
             raise ConfigurationError("new must differ from old")
         bind = self._binding(_operations.BIND, email, password, token, **options)
-        unbind = self._binding(_operations.UNBIND, email, password, old, **options)
+        return token, bind, self._binding(_operations.UNBIND, email, password, secret[0], **options)
+
+    async def _rotate(self, token: str, bind: Call[None], unbind: Call[None]) -> str:
         try:
             await self._perform(bind)
         except BosBaseError as error:
@@ -256,11 +265,11 @@ class Collection(_Handle):
         account of the collection), ForbiddenError (the auth rule), ValidationError, NotFoundError, or another
         BosBaseError.
         """
-        return run(
-            self._perform(
-                self._sign_in(token, mfa_id, expand, fields, body, query=query, headers=headers, timeout=timeout)
-            )
-        )
+        try:
+            call = self._sign_in(token, mfa_id, expand, fields, body, query=query, headers=headers, timeout=timeout)
+        finally:
+            del mfa_id
+        return run(self._perform(call))
 
     def rotate_custom_token(
         self,
@@ -280,7 +289,13 @@ class Collection(_Handle):
         token in it, where the bind's outcome is unknown or the unbind fails; ConfigurationError where `new` is
         `old`. Give a `new` that is kept elsewhere already where even a cancelled call must lose nothing.
         """
-        return run(self._rotate(email, password, old, new, body=body, query=query, headers=headers, timeout=timeout))
+        try:
+            token, bind, unbind = self._rotation(
+                email, password, (old, new), body=body, query=query, headers=headers, timeout=timeout
+            )
+        finally:
+            del old, new
+        return run(self._rotate(token, bind, unbind))
 
 
 class AsyncCollection(_Handle):
@@ -342,9 +357,11 @@ class AsyncCollection(_Handle):
         headers: Mapping[str, str] | None = None,
         timeout: Timeout | ClientTimeout = CLIENT_TIMEOUT,
     ) -> AuthResult:
-        return await self._perform(
-            self._sign_in(token, mfa_id, expand, fields, body, query=query, headers=headers, timeout=timeout)
-        )
+        try:
+            call = self._sign_in(token, mfa_id, expand, fields, body, query=query, headers=headers, timeout=timeout)
+        finally:
+            del mfa_id
+        return await self._perform(call)
 
     @_documented_by(Collection.rotate_custom_token)
     async def rotate_custom_token(
@@ -359,4 +376,10 @@ class AsyncCollection(_Handle):
         headers: Mapping[str, str] | None = None,
         timeout: Timeout | ClientTimeout = CLIENT_TIMEOUT,
     ) -> str:
-        return await self._rotate(email, password, old, new, body=body, query=query, headers=headers, timeout=timeout)
+        try:
+            token, bind, unbind = self._rotation(
+                email, password, (old, new), body=body, query=query, headers=headers, timeout=timeout
+            )
+        finally:
+            del old, new
+        return await self._rotate(token, bind, unbind)

@@ -47,10 +47,13 @@ class FieldError:
     params: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-def _restore(cls: type[BosBaseError], text: str, state: dict[str, Any]) -> BosBaseError:
+def _restore(
+    cls: type[BosBaseError], text: str, cause: BosBaseError | None, attributes: dict[str, Any]
+) -> BosBaseError:
     error = cls.__new__(cls, text)
     error.args = (text,)
-    error.__dict__.update(state)
+    error.__dict__.update(attributes)
+    error.__cause__ = cause
     return error
 
 
@@ -65,7 +68,9 @@ class BosBaseError(Exception):
     outcome_unknown: bool = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), str(self), self.__dict__)
+        # A cause of another kind is a caller's own, and perhaps nothing that can be pickled.
+        cause = self.__cause__ if isinstance(self.__cause__, BosBaseError) else None
+        return _restore, (type(self), str(self), cause, self.__dict__)
 
 
 class ConfigurationError(BosBaseError, ValueError):
