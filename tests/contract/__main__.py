@@ -1,0 +1,140 @@
+"""Runs the contract suite against a fresh embedded server, against a server that runs, or against broken ones.
+
+Against a server that runs, BOSBASE_EMAIL and BOSBASE_PASSWORD name an ordinary account of it, and BOSBASE_COLLECTION
+its collection (`users`). What needs a superuser to set up is left out then, and named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import httpx
+import requests
+import yaml
+from schemathesis import cli
+from schemathesis.core.failures import CustomFailure, Failure, FailureGroup
+
+from . import state as states
+from .broken import BROKEN, BrokenServer
+from .checks import SPEC
+from .reached import Reached, superusers_statuses
+from .run import Outcome, Run
+from .scenarios import CONFIG, STORIES, Calls, Story
+from .steering import install
+
+
+def main() -> int:
+    """Run all stories and all phases; 0 where nothing failed and enough was reached."""
+    options = _options()
+    with _server(options.base_url) as state:
+        run = Run(state, _nothing_yet(state))
+        install(run)
+        if options.broken:
+            return _catch(run, BROKEN if options.broken == ["all"] else options.broken)
+        for story in STORIES:
+            print(f"{_verdict(story, run):9} {story.name}: {story.what}", flush=True)
+        _generate(run, options.examples)
+    return _report(run)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.contract", description=__doc__)
+    parser.add_argument("--examples", type=int, default=100, help="generated requests an operation and phase")
+    parser.add_argument("--base-url", default="", help="a server that runs already")
+    parser.add_argument("--broken", nargs="+", help="names of broken.py, or all: tell which check caught each")
+    return parser.parse_args()
+
+
+@contextmanager
+def _server(base_url: str) -> Iterator[states.State]:
+    if not base_url:
+        with states.embedded() as state:
+            yield state
+        return
+    try:
+        state = states.of_environment(base_url)
+    except KeyError as missing:
+        sys.exit(f"{missing.args[0]} is not set: an account of the server is needed")
+    try:
+        yield state
+    finally:
+        state.take_away()
+
+
+def _nothing_yet(state: states.State) -> Reached:
+    document: dict[str, Any] = yaml.safe_load(SPEC.read_text())
+    return Reached(document, frozenset() if state.special else superusers_statuses(document))
+
+
+def _verdict(story: Story, run: Run) -> str:
+    """Tell a story, and say in a word how it ended."""
+    if story.superuser and not run.state.special:
+        return "LEFT OUT"
+    try:
+        story.tell(Calls(run))
+    except FailureGroup as group:  # what the checks found in one of its answers
+        for failure in group.exceptions:
+            run.outcome.add(_name(failure), f"{story.name}: {failure.message or failure.title}")
+    except AssertionError as failure:
+        run.outcome.add(story.name, str(failure))
+    except (httpx.HTTPError, requests.RequestException) as failure:
+        run.outcome.add(story.name, f"no answer: {type(failure).__name__}")
+    except (LookupError, TypeError, ValueError, AttributeError) as failure:
+        run.outcome.add(story.name, f"an answer of another shape: {type(failure).__name__}")
+    else:
+        return "kept"
+    return "BROKEN"
+
+
+def _name(failure: Failure) -> str:
+    """The check that found it: ours by its name, schemathesis' by what it says."""
+    return failure.title.rpartition(": ")[2].strip("`") if isinstance(failure, CustomFailure) else failure.title
+
+
+def _generate(run: Run, examples: int) -> None:
+    """Run schemathesis' own command, which shows its progress."""
+    arguments = ["--config-file", str(CONFIG), "run", str(SPEC), "--url", run.state.url, "--workers", "1"]
+    with suppress(SystemExit):  # what failed is in the outcome
+        cli.schemathesis.main([*arguments, "--max-examples", str(examples)], standalone_mode=False)
+
+
+def _report(run: Run) -> int:
+    problems, outcome = run.reached.problems(), run.outcome
+    print("\nReached of openapi.yaml", *(f"  {line}" for line in run.reached.lines()), sep="\n")
+    for check, message in outcome.failures.items():
+        print(f"FAILED     {check} ({outcome.times[check]}): {message}")
+    for problem in problems:
+        print(f"TOO LITTLE {problem}")
+    print("The contract is " + ("broken, or not proved" if outcome.failures or problems else "kept"))
+    return 1 if outcome.failures or problems else 0
+
+
+def _catch(run: Run, names: Iterator[str]) -> int:
+    """Run the stories against one broken server after the other, until a check notices; 0 where all are caught."""
+    missed = 0
+    for name in names:
+        caught = _caught(run, name)
+        missed += not caught.failures
+        check, message = next(iter(caught.failures.items()), ("NOT CAUGHT", ""))
+        print(f"| {name} | {BROKEN[name].what} | {check} | {message} |", flush=True)
+    print(f"{missed} not caught", file=sys.stderr)
+    return 1 if missed else 0
+
+
+def _caught(run: Run, name: str) -> Outcome:
+    with states.embedded() as state, BrokenServer(state.url, BROKEN[name]) as state.url:
+        run.begin(state, _nothing_yet(state))
+        for story in STORIES:
+            if _verdict(story, run) == "BROKEN":
+                break
+        else:
+            _generate(run, 10)
+    return run.outcome
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""Puts schemathesis to work on a run: what goes into a generated request, what is noted of its answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+import schemathesis
+from schemathesis import Case, CheckContext, HookContext, Response, cli
+from schemathesis.core.failures import AcceptedNegativeData
+from schemathesis.engine import Status, events
+
+from . import checks
+from .run import Run
+from .state import EXAMPLE_TOKENS, EXAMPLES, State
+
+_SHOWN: Final = re.compile(rb'("(?:token|mfaId)":\s*")[^"]+')
+
+
+def install(run: Run) -> None:
+    """Register the hooks, the checks and what watches the run."""
+
+    @schemathesis.hook
+    def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
+        steer(run.state, case)
+
+    @schemathesis.hook
+    def after_call(context: HookContext, case: Case, response: Response) -> None:
+        note(run.state, case, response.status_code)
+        run.reached.saw(case, response.status_code)
+
+    @schemathesis.hook
+    def filter_failure(context: HookContext, failure: Any, case: Case, response: Response) -> bool:
+        return not _is_absent(case, failure)
+
+    @cli.handler()
+    class Watch(cli.EventHandler):
+        def handle_event(self, ctx: Any, event: events.EngineEvent) -> None:
+            watch(run, event)
+
+    for judge in (*checks.ALL, nothing_is_shown):
+        schemathesis.check(_as_check(judge, run))
+
+
+def _as_check(judge: checks.Judge, run: Run) -> schemathesis.CheckFunction:
+    def check(ctx: CheckContext, response: Response, case: Case) -> None:
+        judge(run.state, response, case)
+
+    check.__name__ = judge.__name__
+    return check
+
+
+def nothing_is_shown(state: State, response: Response, case: Case) -> None:
+    """No check, but the last to see an answer: one that failed another check is shown, and its secrets must not be."""
+    response.content = _SHOWN.sub(rb"\1[Filtered]", response.content)
+
+
+def _is_absent(case: Case, failure: Any) -> bool:
+    """Whether the failure blames the server for taking `null` as a member that is not there."""
+    null = isinstance(case.body, dict) and "mfaId" in case.body and case.body["mfaId"] is None
+    return null and isinstance(failure, AcceptedNegativeData)
+
+
+def steer(state: State, case: Case) -> None:
+    """Put the server's real account in the place of openapi.yaml's, and see that its tokens sign in."""
+    real = _stand_ins(state)
+    if case.path_parameters.get("collection") == EXAMPLES[0]:
+        case.path_parameters["collection"] = state.account.collection
+    if isinstance(case.body, dict):
+        case.body = {name: real(value) for name, value in case.body.items()}
+    if _is_stateful(case) and "fields" in case.query:
+        case.query["fields"] = "*"  # the link to unbindToken reads the email of the record
+    if checks.operation_of(case) == "authWithToken":
+        state.make_sure_it_signs_in(checks.text(case, "token"))
+    if state.special:
+        state.before = state.special.table.rows()
+
+
+def _stand_ins(state: State) -> Callable[[Any], Any]:
+    names = (*EXAMPLES[1:], *EXAMPLE_TOKENS)
+    real = dict(zip(names, (state.account.email, state.account.password, *state.tokens), strict=True))
+    return lambda value: real.get(value, value) if isinstance(value, str) else value
+
+
+def _is_stateful(case: Case) -> bool:
+    return case.meta is not None and case.meta.phase.name.value == "stateful"
+
+
+def note(state: State, case: Case, status: int) -> None:
+    """Keep in mind what an answer did to the account's bindings."""
+    if status != 204 or checks.account_of(state, case) != state.account:
+        return
+    token = checks.text(case, "token")
+    if checks.operation_of(case) == "bindToken":
+        state.bound.add(token)
+        state.unbound.discard(token)
+    else:
+        state.bound.discard(token)
+        state.unbound |= {token} & set(state.tokens)
+
+
+def watch(run: Run, event: events.EngineEvent) -> None:
+    """Note what schemathesis tells of its run."""
+    if isinstance(event, events.ScenarioFinished):
+        _count_links(run, event)
+        for check in (check for found in event.recorder.checks.values() for check in found):
+            if check.status == Status.FAILURE and check.failure_info:
+                run.outcome.add(check.name, check.failure_info.failure.title)
+    elif isinstance(event, events.NonFatalError):
+        run.outcome.add("error", f"{event.label}: {event.info.title}")
+    elif isinstance(event, events.FatalError | events.Interrupted):
+        run.outcome.add("interrupted", "the run did not come to its end")
+
+
+def _count_links(run: Run, event: events.ScenarioFinished) -> None:
+    for case_id, node in event.recorder.cases.items():
+        interaction = event.recorder.interactions.get(case_id)
+        answer = interaction.response if interaction else None
+        if node.transition and node.is_transition_applied and answer and answer.status_code < 300:
+            run.reached.links[_name(node.transition.id)] += 1
+
+
+def _name(transition: str) -> str:
+    """The link's own name, of what schemathesis calls "POST /... -> [204] signIn -> POST /..."."""
+    return transition.split(" -> ")[1].rpartition(" ")[2]
