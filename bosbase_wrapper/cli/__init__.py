@@ -1,0 +1,24 @@
+"""`bosbase-tokens`, the command line. Needs the extra `cli`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run a command, with the process's own arguments where none are given, and return its exit code.
+
+    0 done, 1 refused by the server, 2 wrong usage, 3 no answer, 130 interrupted. Raises SystemExit when a shell asks
+    for completions.
+    """
+    if find_spec("click") is None:
+        print('bosbase-tokens needs click: pip install "bosbase-wrapper[cli]"', file=sys.stderr)
+        return 2
+    try:
+        from ._run import run
+
+        return run(args)
+    except KeyboardInterrupt:
+        return 130
