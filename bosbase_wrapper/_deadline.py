@@ -10,13 +10,16 @@ import socket
 import ssl
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any, Final, cast
 
 import httpcore
 import httpx
 
 from ._fast import has_environment_proxy
+from ._pool import Pool
+
+_KEEP_ALIVE_SECONDS: Final = 5.0  # as httpx
 
 _ERRORS: Final = (
     httpcore.TimeoutException,
@@ -55,12 +58,24 @@ class _Stream(httpcore.NetworkStream):
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
+        self._unsent = b""
+        self._write_timeout: float | None = None
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._unsent:
+            self._flush()
         return self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, _left(timeout, httpcore.WriteTimeout))
+        # Kept until an answer is awaited: head and body leave together, in one call of the system.
+        self._unsent += buffer
+        self._write_timeout = timeout
+
+    def _flush(self) -> None:
+        unsent, self._unsent = self._unsent, b""
+        # A server may answer, and close, before it has read everything: what it says is still to be read.
+        with suppress(httpcore.WriteError):
+            self._stream.write(unsent, _left(self._write_timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
         # Closing alone does not wake a thread that reads.
@@ -104,8 +119,9 @@ def _addresses(host: str, port: int) -> list[str]:
 class _Body(httpx.SyncByteStream):
     """An answer's body, with httpx's errors instead of httpcore's."""
 
-    def __init__(self, body: Iterable[bytes]) -> None:
+    def __init__(self, body: Iterable[bytes], resources: ExitStack) -> None:
         self._body = body
+        self._resources = resources
 
     def __iter__(self) -> Iterator[bytes]:
         try:
@@ -114,7 +130,7 @@ class _Body(httpx.SyncByteStream):
             raise _as_httpx(error) from error
 
     def close(self) -> None:
-        cast("Any", self._body).close()
+        self._resources.close()
 
 
 def _as_httpx(error: Exception) -> httpx.HTTPError:
@@ -124,40 +140,40 @@ def _as_httpx(error: Exception) -> httpx.HTTPError:
 
 
 class DeadlineTransport(httpx.BaseTransport):
-    """Sends over a pool of connections whose steps end with the attempt."""
+    """Sends over connections whose steps end with the attempt."""
 
-    def __init__(self, limits: httpx.Limits) -> None:
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
-            max_connections=limits.max_connections,
-            max_keepalive_connections=limits.max_keepalive_connections,
-            keepalive_expiry=limits.keepalive_expiry,
-            network_backend=_Network(),
+    def __init__(self, connections: int) -> None:
+        self._ssl_context = httpx.create_ssl_context()
+        self._network = _Network()
+        self._pool = Pool(self._connect, connections)
+
+    def _connect(self, origin: httpcore.Origin) -> httpcore.HTTPConnection:
+        return httpcore.HTTPConnection(
+            origin, ssl_context=self._ssl_context, keepalive_expiry=_KEEP_ALIVE_SECONDS, network_backend=self._network
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        url = request.url
+        url, extensions = request.url, request.extensions
         target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        sent = httpcore.Request(
+            request.method, target, headers=request.headers.raw, content=request.stream, extensions=extensions
+        )
         try:
-            answer = self._pool.handle_request(
-                httpcore.Request(
-                    request.method,
-                    target,
-                    headers=request.headers.raw,
-                    content=request.stream,
-                    extensions=request.extensions,
-                )
-            )
+            with ExitStack() as stack:
+                connection = self._pool.take(target.origin, extensions["timeout"]["pool"])
+                stack.callback(self._pool.give_back, connection)
+                answer = connection.handle_request(sent)
+                stack.callback(cast("Any", answer.stream).close)
+                body = _Body(cast("Iterable[bytes]", answer.stream), stack.pop_all())
         except _ERRORS as error:
             raise _as_httpx(error) from error
-        body = _Body(cast("Iterable[bytes]", answer.stream))
-        extensions = cast("dict[str, Any]", answer.extensions)
-        return httpx.Response(answer.status, headers=answer.headers, stream=body, extensions=extensions)
+        told = cast("dict[str, Any]", answer.extensions)
+        return httpx.Response(answer.status, headers=answer.headers, stream=body, extensions=told)
 
     def close(self) -> None:
         self._pool.close()
 
 
-def default_transport(limits: httpx.Limits) -> httpx.BaseTransport | None:
+def default_transport(connections: int) -> httpx.BaseTransport | None:
     """The transport of this module; None, for httpx's own, where the environment names a proxy."""
-    return None if has_environment_proxy() else DeadlineTransport(limits)
+    return None if has_environment_proxy() else DeadlineTransport(connections)

@@ -228,7 +228,8 @@ class _AsyncHttpClient(httpx.AsyncClient):
 _NO_AUTH: Final = httpx.Auth()
 
 # A connection for each of the pool, so that no call of a busy client has to make a new one.
-_LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=100)
+_CONNECTIONS: Final = 100
+_LIMITS: Final = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
 
 
 class SyncSender:
@@ -238,7 +239,7 @@ class SyncSender:
         self._owned = http is None
         self._closed = threading.Event()
         self.http: httpx.Client = http or _HttpClient(
-            transport=transport or _deadline.default_transport(_LIMITS), limits=_LIMITS
+            transport=transport or _deadline.default_transport(_CONNECTIONS), limits=_LIMITS
         )
 
     def is_closed(self) -> bool:
