@@ -33,8 +33,10 @@ def base_url(value: object) -> httpx.URL:
     if not isinstance(value, str):
         raise ConfigurationError("base_url must be a str")
     url = _parsed(value.rstrip("/"))
-    if url is None or url.scheme not in ("http", "https") or not url.host or not 0 < (url.port or 80) <= 65535:
+    if url is None or url.scheme not in ("http", "https") or not url.host:
         raise ConfigurationError("base_url must be an http:// or https:// URL with a host")
+    if url.port is not None and not 1 <= url.port <= 65535:
+        raise ConfigurationError("base_url must have a port from 1 to 65535")
     if url.userinfo or "?" in value or "#" in value or "@" in value.partition("//")[2].partition("/")[0]:
         raise ConfigurationError("base_url must have no credentials, no query and no fragment")
     return url

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import warnings
+from collections.abc import Callable
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
 from bosbase_wrapper import AsyncBosBase, BosBase, Collection, ConfigurationError, InsecureTransportWarning
 
-from .conftest import Recorder
+from .conftest import SIGNED_IN, Recorder
 
 
 @pytest.mark.parametrize(
@@ -264,3 +267,141 @@ def test_a_timeout_of_one_call_is_that_calls_alone(recorder: Recorder, users: Co
         {"connect": None, "read": None, "write": None, "pool": None},
         {"connect": 5.0, "read": 10.0, "write": 10.0, "pool": 10.0},
     ]
+
+
+def refused(call: Callable[[], object]) -> str:
+    """What the refusal of a call says."""
+    with pytest.raises(ConfigurationError) as caught:
+        call()
+    return str(caught.value)
+
+
+LOCAL = "http://localhost"
+BASE_URL = "base_url must be an http:// or https:// URL with a host"
+ADDITIONS = "base_url must have no credentials, no query and no fragment"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "text"),
+    [
+        ((5,), {}, "base_url must be a str"),
+        (("http://",), {}, BASE_URL),
+        (("http://host:0",), {}, "base_url must have a port from 1 to 65535"),
+        (("http://host:65536",), {}, "base_url must have a port from 1 to 65535"),
+        (("http://a@host//b",), {}, ADDITIONS),
+        (("http://@host",), {}, ADDITIONS),
+        (("http://host/?",), {}, ADDITIONS),
+        ((LOCAL,), {"retries": -1}, "retries must be a whole number, 0 or more"),
+        (
+            (LOCAL,),
+            {"timeout": 1e9},
+            "timeout must be a positive number of seconds, an httpx.Timeout or None",
+        ),
+        ((LOCAL,), {"http_client": httpx.AsyncClient()}, "http_client must be an httpx.Client"),
+        (
+            (LOCAL,),
+            {"http_client": httpx.Client(), "transport": httpx.MockTransport(lambda _: httpx.Response(204))},
+            "give either transport or http_client: an http_client has its own transport",
+        ),
+        ((LOCAL,), {"headers": {"Cookie": "x"}}, "headers must not have Cookie"),
+    ],
+)
+def test_a_refusal_says_what_the_constructor_takes(arguments: Any, options: Any, text: str) -> None:
+    """In the words of the one who reads it."""
+    assert refused(lambda: BosBase(*arguments, **options)) == text
+
+
+@pytest.mark.parametrize(
+    "url", ["http://localhost:1", "http://localhost:65535", "HTTP://LOCALHOST", "http://localhost/a@b"]
+)
+def test_base_urls_at_the_edges_are_taken(url: str) -> None:
+    """The first and the last port, capitals, an @ in the path."""
+    assert BosBase(url).base_url.lower().startswith("http://localhost")
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"headers": {"a b": "x"}}, "a header's name must be a str of letters, digits and -"),
+        ({"headers": {"Host": "x"}}, "headers must not have Host"),
+        ({"headers": {"X": " "}}, "the header X must be a str of ASCII without line breaks or spaces around"),
+        ({"headers": 5}, "headers must be a mapping"),
+        ({"body": 5}, "body must be a mapping"),
+        ({"body": {"token": 1, "email": 2}}, "body must not have email, token: the call sets it"),
+        ({"body": {"x": {1, 2}}}, "body must hold what JSON can: no NaN, no lone surrogates, no other types"),
+        ({"query": 5}, "query must be a mapping"),
+        ({"query": {"fields": 1}}, "query must not have fields: the call sets it"),
+        ({"query": {"x": {}}}, "query must map a str to a str, a number, a bool, None or a sequence of these"),
+        ({"expand": [5]}, "expand must be a str of characters that UTF-8 can encode"),
+        ({"fields": [5]}, "fields must be a str of characters that UTF-8 can encode"),
+        ({"mfa_id": 5}, "mfa_id must be a str of characters that UTF-8 can encode"),
+        ({"timeout": "x"}, "timeout must be a positive number of seconds, an httpx.Timeout or None"),
+    ],
+)
+def test_a_refusal_says_what_a_call_takes(users: Collection, options: dict[str, Any], text: str) -> None:
+    """The option by its name, and never its value."""
+    assert refused(lambda: users.auth_with_token("token", **options)) == text
+
+
+def test_a_refusal_names_the_credential_the_collection_and_the_variable(
+    users: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each as the caller knows it."""
+    encode = "must be a str of characters that UTF-8 can encode"
+    assert refused(lambda: users.bind_custom_token("\ud800", "p", "t")) == f"email {encode}"
+    assert refused(lambda: users.bind_custom_token("e", "\ud800", "t")) == f"password {encode}"
+    assert refused(lambda: users.unbind_custom_token("e", "p", "\ud800")) == f"token {encode}"
+    assert refused(lambda: users.auth_with_token("\ud800")) == f"token {encode}"
+    client = BosBase(LOCAL)
+    assert refused(lambda: client.collection("..")) == (
+        'the collection must be a name or an id: a str, not "", "." or ".."'
+    )
+    assert refused(lambda: client.collection("a/b")) == (
+        "the collection's name has a slash, a backslash or a control character in it"
+    )
+    monkeypatch.delenv("BOSBASE_URL", raising=False)
+    missing = "BOSBASE_URL is not set: give it the server's URL, as in http://127.0.0.1:8090"
+    assert refused(BosBase.from_env) == refused(AsyncBosBase.from_env) == missing
+
+
+def test_the_warning_says_what_to_do() -> None:
+    """In one line."""
+    with pytest.warns(InsecureTransportWarning) as caught:
+        BosBase("http://example.com")
+    text = "plain http sends passwords and tokens unencrypted; use https, or a loopback address"
+    assert [str(warning.message) for warning in caught] == [text]
+
+
+@pytest.mark.parametrize("name", ["bind_custom_token", "unbind_custom_token", "auth_with_token", "rotate_custom_token"])
+@pytest.mark.parametrize("client", [BosBase, AsyncBosBase])
+def test_the_options_of_one_call_reach_it_whichever_call_it_is(name: str, client: type[Any]) -> None:
+    """Body, query, headers and timeout, sync and async."""
+    recorder = Recorder(answer_to)
+    users = client(LOCAL, transport=httpx.MockTransport(recorder), headers={"X-A": "1"}).collection("users")
+    credentials = ["tok"] if name == "auth_with_token" else ["e", "p", "tok"]
+    options = {"body": {"b": 1}, "query": {"q": 2}, "headers": {"x-a": "3"}, "timeout": 4}
+    outcome = getattr(users, name)(*credentials, **options)
+    if client is AsyncBosBase:
+        anyio.run(lambda: outcome)
+    for request in recorder.requests:
+        assert json.loads(request.content)["b"] == 1
+        assert request.url.query == b"q=2"
+        assert request.headers.get_list("x-a") == ["3"]
+        assert set(request.extensions["timeout"].values()) == {4}
+    assert len(recorder.requests) == (2 if name == "rotate_custom_token" else 1)
+
+
+def answer_to(request: httpx.Request) -> httpx.Response:
+    """The success of whichever call a request is."""
+    signing_in = request.url.path.endswith("auth-with-token")
+    return httpx.Response(200, json=SIGNED_IN) if signing_in else httpx.Response(204)
+
+
+def test_the_options_of_the_constructor_reach_every_call(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also from the environment, and async."""
+    monkeypatch.setenv("BOSBASE_URL", LOCAL)
+    transport = httpx.MockTransport(recorder)
+    BosBase.from_env(transport=transport, timeout=7).collection("users").auth_with_token("tok")
+    users = AsyncBosBase.from_env(transport=transport, timeout=8).collection("users")
+    anyio.run(users.auth_with_token, "tok")
+    assert [request.extensions["timeout"]["read"] for request in recorder.requests] == [7, 8]
