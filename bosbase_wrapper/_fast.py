@@ -81,7 +81,7 @@ class _Jar:
 
 def exchange_jars(http: httpx.AsyncClient) -> None:
     """Let no aiohttp session that sends for `http` send or keep a cookie `within_our_call`."""
-    if "httpx_aiohttp" not in sys.modules:
+    if sys.modules.get("httpx_aiohttp") is None:
         return
     from aiohttp import ClientSession, DummyCookieJar
     from httpx_aiohttp import AiohttpTransport

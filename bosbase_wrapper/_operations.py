@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -76,6 +76,22 @@ class Answer:
         return _seconds(self.headers.get("retry-after", ""))
 
 
+class _Content(httpx.ByteStream):
+    """A request's body in one piece. Not httpx's generator: trio warns of one left half-way by a broken connection."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self._pieces = [content]
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._pieces:
+            return self._pieces.pop()
+        raise StopAsyncIteration
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Call(Generic[T]):
     """One call, checked: everything but the network. Its repr shows nothing, since it holds secrets."""
@@ -112,7 +128,7 @@ class Call(Generic[T]):
             _url(self.base_url + arguments["url"]),
             params=query or None,
             headers=self.headers,
-            stream=httpx.ByteStream(content),
+            stream=_Content(content),
             extensions={"timeout": self.timeout.as_dict()},
         )
         request.headers["Content-Length"] = str(len(content))
