@@ -83,6 +83,25 @@ check-generated: $(VENV)/.test ## Fail where generated/ is not what openapi.yaml
 check-spec: $(VENV)/.lint ## Validate and lint openapi.yaml
 	$(BIN)/openapi-spec-validator --validation-errors all openapi.yaml
 	$(BIN)/specshift lint openapi.yaml --fail-on warning
+	$(BIN)/python -m tests.contract.compatibility
+
+.PHONY: released
+released: ## Keep openapi.yaml as the last release's, against which breaks are told: a step of each release
+	cp openapi.yaml tests/contract/released/openapi.yaml
+
+# --- the contract suite: docs/contract.md ---
+
+.PHONY: contract
+contract: $(VENV)/.test ## Test a server by openapi.yaml: a fresh embedded one, or BASE_URL=... (BOSBASE_EMAIL, BOSBASE_PASSWORD)
+	$(BIN)/python -m tests.contract --base-url "$(BASE_URL)"
+
+.PHONY: contract-long
+contract-long: $(VENV)/.test ## The same with 1,000 examples an operation
+	$(BIN)/python -m tests.contract --base-url "$(BASE_URL)" --examples 1000
+
+.PHONY: contract-broken
+contract-broken: $(VENV)/.test ## Tell which check of the contract suite catches each broken server
+	$(BIN)/python -m tests.contract --broken all
 
 .PHONY: format
 format: $(VENV)/.lint ## Format the code and mend what the linter can

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from dataclasses import replace
 
 import httpx
 import requests
-import yaml
 from schemathesis import cli
 from schemathesis.core.failures import CustomFailure, Failure, FailureGroup
 
 from . import state as states
 from .broken import BROKEN, BrokenServer
 from .checks import SPEC
-from .reached import Reached, superusers_statuses
 from .run import Outcome, Run
 from .scenarios import CONFIG, STORIES, Calls, Story
 from .steering import install
@@ -31,7 +29,7 @@ def main() -> int:
     """Run all stories and all phases; 0 where nothing failed and enough was reached."""
     options = _options()
     with _server(options.base_url) as state:
-        run = Run(state, _nothing_yet(state))
+        run = Run(state)
         install(run)
         if options.broken:
             return _catch(run, BROKEN if options.broken == ["all"] else options.broken)
@@ -63,11 +61,6 @@ def _server(base_url: str) -> Iterator[states.State]:
         yield state
     finally:
         state.take_away()
-
-
-def _nothing_yet(state: states.State) -> Reached:
-    document: dict[str, Any] = yaml.safe_load(SPEC.read_text())
-    return Reached(document, frozenset() if state.special else superusers_statuses(document))
 
 
 def _verdict(story: Story, run: Run) -> str:
@@ -113,11 +106,11 @@ def _report(run: Run) -> int:
     return 1 if outcome.failures or problems else 0
 
 
-def _catch(run: Run, names: Iterator[str]) -> int:
+def _catch(run: Run, names: Iterable[str]) -> int:
     """Run the stories against one broken server after the other, until a check notices; 0 where all are caught."""
-    missed = 0
+    sound, missed = run.state, 0
     for name in names:
-        caught = _caught(run, name)
+        caught = _caught(run, sound, name)
         missed += not caught.failures
         check, message = next(iter(caught.failures.items()), ("NOT CAUGHT", ""))
         print(f"| {name} | {BROKEN[name].what} | {check} | {message} |", flush=True)
@@ -125,9 +118,9 @@ def _catch(run: Run, names: Iterator[str]) -> int:
     return 1 if missed else 0
 
 
-def _caught(run: Run, name: str) -> Outcome:
-    with states.embedded() as state, BrokenServer(state.url, BROKEN[name]) as state.url:
-        run.begin(state, _nothing_yet(state))
+def _caught(run: Run, sound: states.State, name: str) -> Outcome:
+    with BrokenServer(sound.url, BROKEN[name]) as url:
+        run.begin(replace(sound, url=url, unbound=set(), bound=set()))
         for story in STORIES:
             if _verdict(story, run) == "BROKEN":
                 break

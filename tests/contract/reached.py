@@ -9,9 +9,8 @@ from typing import Any, Final
 
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.protocols import Validator
-from schemathesis import Case
 
-from .checks import operation_of, resolved
+from .checks import Case, operation_of, resolved
 
 _PHASES: Final = ("examples", "coverage", "fuzzing", "stateful")
 _SHARE: Final = 1 / 3
@@ -21,7 +20,6 @@ _NOT_BROKEN: Final = {
     ("path", "type"): "whatever stands in a path is text",
     ("path", "minLength"): "without a name it is another path",
     ("query", "type"): "whatever stands in a query is text",
-    ("body", "format"): "",
 }
 
 
@@ -58,7 +56,7 @@ class Reached:
     past: int = 0
 
     def __post_init__(self) -> None:
-        self._rules: Final = dict(_rules(self.document))
+        self._rules = dict(_rules(self.document))
 
     def saw(self, case: Case, status: int) -> None:
         """Count a request and its answer."""
@@ -104,13 +102,15 @@ class Reached:
         """The measure, to be printed."""
         statuses, links = documented_statuses(self.document), documented_links(self.document)
         seen = {key for key in statuses if self.statuses[key]}
+        unseen = sorted(statuses - seen)
         places = {(rule.operation, rule.place) for rule in self._rules}
         breakable = {rule for rule in self._rules if not rule.excuse}
         operations = {operation for operation, _ in statuses}
         yield f"operations  {len({name for name, _ in seen})} of {len(operations)}"
         yield f"parameters  {len(places & self.sent)} of {len(places)} (members of bodies among them)"
         yield f"statuses    {len(seen)} of {len(statuses)}"
-        yield from (f"            not {' '.join(map(str, key))}: {self._reason(key)}" for key in sorted(statuses - seen))
+        for name, status in unseen:
+            yield f"            not {name} {status}: {self._reason(name, status)}"
         yield f"keywords    {len(self.kept)} of {len(self._rules)} kept by a request, {self._broken(breakable)}"
         yield from self._unreached_keywords(breakable)
         yield f"links       {', '.join(f'{link} {self.links[link]} times' for link in sorted(links))}"
@@ -119,8 +119,9 @@ class Reached:
     def _broken(self, breakable: set[Keyword]) -> str:
         return f"{len(self.broken & breakable)} of {len(breakable)} broken by one"
 
-    def _reason(self, key: tuple[str, int]) -> str:
-        return "it needs a superuser to set up" if key in self.left_out else "no request was answered so"
+    def _reason(self, operation: str, status: int) -> str:
+        left_out = (operation, status) in self.left_out
+        return "it needs a superuser to set up" if left_out else "no request was answered so"
 
     def _unreached_keywords(self, breakable: set[Keyword]) -> Iterator[str]:
         for keyword in sorted(set(self._rules) - self.kept):

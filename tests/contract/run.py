@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
-from .reached import Reached
+import yaml
+
+from .checks import SPEC
+from .reached import Reached, superusers_statuses
 from .state import State
 
 
@@ -22,14 +26,15 @@ class Outcome:
         self.times[check] += 1
 
 
-@dataclass
 class Run:
     """A run. The hooks, which schemathesis keeps for the whole process, act on the one that they were given."""
 
-    state: State
-    reached: Reached
-    outcome: Outcome = field(default_factory=Outcome)
+    def __init__(self, state: State) -> None:
+        self.begin(state)
 
-    def begin(self, state: State, reached: Reached) -> None:
-        """Start again, with another server."""
-        self.state, self.reached, self.outcome = state, reached, Outcome()
+    def begin(self, state: State) -> None:
+        """Start, with nothing reached and nothing found; again with another server."""
+        document: dict[str, Any] = yaml.safe_load(SPEC.read_text())
+        self.state = state
+        self.reached = Reached(document, frozenset() if state.special else superusers_statuses(document))
+        self.outcome = Outcome()

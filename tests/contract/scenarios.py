@@ -191,8 +191,9 @@ def members_are_named(calls: Calls, account: Account) -> None:
         assert blamed(answer) == {"token": required}, "an empty token with a wrong password"
         answer = calls.send(operation, account.collection, account.body("any") | {"email": "nobody"})
         assert blamed(answer) == {"email": "validation_is_email"}, "an email that is none"
-    for body in ({}, None, {"token": ""}, {"token": None}):
-        assert blamed(calls.send("authWithToken", account.collection, body)) == {"token": required}, "no token"
+    no_token: tuple[Any, ...] = ({}, None, {"token": ""}, {"token": None})
+    for nothing in no_token:
+        assert blamed(calls.send("authWithToken", account.collection, nothing)) == {"token": required}, "no token"
 
 
 @ordinary

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import schemathesis
-from schemathesis import Case, CheckContext, HookContext, Response, cli
+from schemathesis import CheckContext, HookContext, Response, cli
 from schemathesis.core.failures import AcceptedNegativeData
 from schemathesis.engine import Status, events
 
 from . import checks
+from .checks import Case
 from .run import Run
 from .state import EXAMPLE_TOKENS, EXAMPLES, State
 
@@ -35,7 +36,7 @@ def install(run: Run) -> None:
         return not _is_absent(case, failure)
 
     @cli.handler()
-    class Watch(cli.EventHandler):
+    class Watch(cli.EventHandler[Any]):
         def handle_event(self, ctx: Any, event: events.EngineEvent) -> None:
             watch(run, event)
 
