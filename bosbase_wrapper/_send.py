@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol, TypeVar, cast
 import anyio
 import httpx
 
-from . import _deadline, _fast
+from . import _connection, _deadline, _fast
 from ._errors import BosBaseError, ConfigurationError, RequestTimeoutError, TransportError
 from ._operations import Answer, Call
 from ._retry import Fault, delay_before_next
@@ -59,7 +59,7 @@ async def perform(sender: Sender, call: Call[T], retries: int) -> T:
             again = len(outcomes) <= retries
             delay = delay_before_next(outcome, len(outcomes), single_use=call.single_use) if again else None
             if delay is None:
-                return _conclude(call, outcome)
+                return conclude(call, outcome)
             await sender.sleep(delay)
     except BosBaseError as error:
         error.attempts = len(outcomes)
@@ -80,11 +80,12 @@ async def _attempt(sender: Sender, call: Call[Any], number: int) -> Answer | Fau
     except RuntimeError:
         ensure_open(sender)  # closed by another thread or task meanwhile
         raise
-    _log(call, outcome, started, number)
+    log_attempt(call, outcome, started, number)
     return outcome
 
 
-def _conclude(call: Call[T], outcome: Answer | Fault) -> T:
+def conclude(call: Call[T], outcome: Answer | Fault) -> T:
+    """What an outcome means: the call's value, or the error that is raised."""
     if isinstance(outcome, Fault):
         raise outcome.kind(outcome.reason + call.hider().text(outcome.detail))
     return call.result(outcome)
@@ -150,7 +151,8 @@ def _was_cut_off(error: Exception) -> bool:
     )
 
 
-def _log(call: Call[Any], outcome: Answer | Fault, started: float, attempt: int) -> None:
+def log_attempt(call: Call[Any], outcome: Answer | Fault, started: float, attempt: int) -> None:
+    """Tell the logger how an attempt ended that began at `started`, a moment of `time.perf_counter`."""
     if logger.isEnabledFor(logging.DEBUG):
         came = outcome.kind.__name__ if isinstance(outcome, Fault) else outcome.status
         milliseconds = (time.perf_counter() - started) * 1000
@@ -204,8 +206,29 @@ def _decoded(body: bytes, coding: str) -> tuple[bytes, str]:
     return body, problem
 
 
-def _end(seconds: float | None) -> float:
+def end_after(seconds: float | None) -> float:
+    """The moment of `time.monotonic` that is so many seconds from now."""
     return float("inf") if seconds is None else time.monotonic() + seconds
+
+
+def read_answer(response: httpx.Response, ends: float) -> Answer:
+    """The answer that a response holds, its body read; `ends` is a moment of `time.monotonic`."""
+    reader = AnswerReader(response, ends)
+    if not response.is_stream_consumed:
+        all(reader.take(chunk) for chunk in response.iter_raw())
+    return reader.answer()
+
+
+async def aread_answer(response: httpx.Response, ends: float) -> Answer:
+    """As `read_answer`."""
+    reader = AnswerReader(response, ends)
+    if not response.is_stream_consumed:
+        # Cancelled and not left by `break`, which would leave generators of httpcore half-way.
+        with anyio.CancelScope() as enough:
+            async for chunk in response.aiter_raw():
+                if not reader.take(chunk):
+                    enough.cancel()
+    return reader.answer()
 
 
 class _NoCookies(httpx.Cookies):
@@ -246,15 +269,12 @@ class SyncSender:
         return self._closed.is_set() or self.http.is_closed
 
     async def send(self, request: httpx.Request, seconds: float | None) -> Answer:
-        ends = _end(seconds)
+        ends = end_after(seconds)
         if seconds is not None:
-            _deadline.limit(request, seconds)
+            _connection.limit(request, seconds)
         response = self.http.send(request, stream=True, auth=_NO_AUTH, follow_redirects=False)
-        reader = AnswerReader(response, ends)
         with closing(response):
-            if not response.is_stream_consumed:
-                all(reader.take(chunk) for chunk in response.iter_raw())
-            return reader.answer()
+            return read_answer(response, ends)
 
     async def sleep(self, seconds: float) -> None:
         self._closed.wait(seconds)  # another thread's close ends it
@@ -289,17 +309,11 @@ class AsyncSender:
         return self.http
 
     async def send(self, request: httpx.Request, seconds: float | None) -> Answer:
+        http = self._client()  # to make one takes longer than some timeouts
         with anyio.move_on_after(seconds), _fast.within_our_call():
-            response = await self._client().send(request, stream=True, auth=_NO_AUTH, follow_redirects=False)
-            reader = AnswerReader(response, _end(None))
+            response = await http.send(request, stream=True, auth=_NO_AUTH, follow_redirects=False)
             async with aclosing(response):
-                if not response.is_stream_consumed:
-                    # Cancelled and not left by `break`, which would leave generators of httpcore half-way.
-                    with anyio.CancelScope() as enough:
-                        async for chunk in response.aiter_raw():
-                            if not reader.take(chunk):
-                                enough.cancel()
-                return reader.answer()
+                return await aread_answer(response, end_after(None))
         raise httpx.ReadTimeout("", request=request)
 
     async def sleep(self, seconds: float) -> None:
