@@ -21,10 +21,9 @@ from bosbase_wrapper import generate_token
 
 from .checks import SPEC
 from .run import Run
-from .state import Account, Special
+from .state import ACTIONS, Account, Special
 
 CONFIG: Final = Path(__file__).with_name("schemathesis.toml")
-PATHS: Final = {"bindToken": "bind-token", "unbindToken": "unbind-token", "authWithToken": "auth-with-token"}
 _MIB: Final = 1024 * 1024
 
 UNKNOWN: Final = "Failed to authenticate."
@@ -64,7 +63,7 @@ class Calls:
 
     def raw(self, operation: str, content: bytes, content_type: str = "application/json") -> httpx.Response:
         """Send any bytes to the ordinary account's collection."""
-        answer = self.http("POST", PATHS[operation], content=content, headers={"Content-Type": content_type})
+        answer = self.http("POST", ACTIONS[operation], content=content, headers={"Content-Type": content_type})
         self._reached.statuses[operation, answer.status_code] += 1
         return answer
 
@@ -199,7 +198,7 @@ def members_are_named(calls: Calls, account: Account) -> None:
 @ordinary
 def unreadable_bodies_are_refused(calls: Calls, account: Account) -> None:
     """What is no JSON object of texts, or comes as another type, is 400 in the server's words."""
-    for operation in PATHS:
+    for operation in ACTIONS:
         for content in (b"{token:", b"[]", b'"text"', b'{"token": 5}', b'{"token": ["a"]}', b'{"token": {}}'):
             is_refused(calls.raw(operation, content), "an unreadable body", UNREADABLE)
         is_refused(calls.raw(operation, b"{}", "text/plain"), "text/plain", "Unsupported Content-Type.")
@@ -254,12 +253,12 @@ def fields_pick_members(calls: Calls, account: Account) -> None:
 @ordinary
 def wrong_paths_and_methods_are_404(calls: Calls, account: Account) -> None:
     """There is no 405, and an unknown collection is told before the body is read."""
-    for action in PATHS.values():
+    for action in ACTIONS.values():
         for method in ("GET", "PUT", "PATCH", "DELETE"):
             answer = calls.http(method, action)
             assert answer.status_code == 404, f"{method} {action}: {answer.status_code}, not 404"
             assert set(answer.json()) == {"data", "message", "status"}, f"{method} {action}: not the error envelope"
-    for operation in PATHS:
+    for operation in ACTIONS:
         answer_ = calls.send(operation, "no_such_collection", {})
         is_refused(answer_, "an unknown collection", "Missing or invalid collection context.", 404)
 
@@ -268,7 +267,7 @@ def wrong_paths_and_methods_are_404(calls: Calls, account: Account) -> None:
 def a_large_body_is_413(calls: Calls, account: Account) -> None:
     """Over 32 MiB nothing is read."""
     content = b'{"token": "%s"}' % (b"a" * 33 * _MIB)
-    for operation in PATHS:
+    for operation in ACTIONS:
         is_refused(calls.raw(operation, content), "a body of 33 MiB", "Request entity too large.", 413)
 
 
@@ -356,7 +355,7 @@ def password_auth_off_is_403(calls: Calls, special: Special) -> None:
 @superuser
 def a_collection_without_accounts_is_404(calls: Calls, special: Special) -> None:
     """In words of its own."""
-    for operation in PATHS:
+    for operation in ACTIONS:
         answer = calls.send(operation, special.no_accounts, {})
         is_refused(answer, "no auth collection", "Missing or invalid auth collection context.", 404)
 
@@ -364,7 +363,7 @@ def a_collection_without_accounts_is_404(calls: Calls, special: Special) -> None
 @superuser
 def a_rate_limit_is_429(calls: Calls, special: Special) -> None:
     """It is told by the three calls alike, and no sign-in of another collection suffers."""
-    for operation in PATHS:
+    for operation in ACTIONS:
         answer = calls.send(operation, special.limited.collection, special.limited.body("any"))
         is_refused(answer, "a limit that is reached", "Too Many Requests.", 429)
 

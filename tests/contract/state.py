@@ -18,6 +18,7 @@ from bosbase_wrapper.server import LiveServer
 
 # The account of openapi.yaml's examples: the coverage phase takes its values from there.
 EXAMPLES: Final = ("users", "user@example.com", "user-password")
+ACTIONS: Final = {"bindToken": "bind-token", "unbindToken": "unbind-token", "authWithToken": "auth-with-token"}
 EXAMPLE_TOKENS: Final = ("my-app-token", "my-other-token")
 
 
@@ -181,8 +182,9 @@ def _account(server: LiveServer, collection: str, email: str, **members: object)
 
 
 def _limit(server: LiveServer, account: Account) -> None:
-    """Set a rate limit for one collection alone, and reach it."""
-    path = f"/api/collections/{account.collection}/"
-    rule = {"label": path, "maxRequests": 1, "duration": 86_400, "audience": ""}
-    server.api("PATCH", "/api/settings", {"rateLimits": {"enabled": True, "rules": [rule]}})
-    httpx.post(f"{server.url}{path}auth-with-token", json={"token": "any"}, timeout=30)
+    """Set a rate limit for each call of one collection alone, and reach it."""
+    limit = {"maxRequests": 1, "duration": 86_400, "audience": ""}
+    rules = [{"label": f"{account.collection}:{call}", **limit} for call in ACTIONS]
+    server.api("PATCH", "/api/settings", {"rateLimits": {"enabled": True, "rules": rules}})
+    for action in ACTIONS.values():
+        httpx.post(f"{server.url}/api/collections/{account.collection}/{action}", json={}, timeout=30)

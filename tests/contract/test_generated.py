@@ -1,0 +1,105 @@
+"""generated/ is what openapi.yaml makes, typed, and shows no secret."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import pkgutil
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import bosbase_client
+import pytest
+from bosbase_client import AuthenticatedClient, models
+
+from .checks import SPEC
+
+ROOT = SPEC.parent
+SECRET = "a-secret-that-no-repr-shows"
+RECORD_MEMBERS = """    AuthRecord:
+      type: object
+      description: The record of the account, with the collection's own members beside those named here.
+      properties:
+"""
+
+
+def generated_classes() -> Iterator[type]:
+    """Every attrs class of the generated package."""
+    for module in pkgutil.walk_packages(bosbase_client.__path__, "bosbase_client."):
+        for _, found in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
+            if attrs.has(found) and found.__module__.startswith("bosbase_client."):
+                yield found
+
+
+CLASSES = sorted(set(generated_classes()), key=lambda found: found.__name__)
+
+
+@pytest.mark.parametrize("generated", CLASSES, ids=lambda found: found.__name__)
+def test_no_generated_class_has_a_repr_of_its_members(generated: type) -> None:
+    """Members hold passwords, tokens, bodies and headers: none of them shows."""
+    assert "__repr__" not in vars(generated)
+
+
+def test_reprs_show_no_secret() -> None:
+    """As a user would see it in a log or a traceback."""
+    shown = [
+        models.TokenBindingRequest(email="a@example.com", password=SECRET, token=SECRET),
+        models.AuthWithTokenRequest(token=SECRET, mfa_id=SECRET),
+        models.AuthResponse(token=SECRET),
+        models.MfaRequired(mfa_id=SECRET),
+        AuthenticatedClient(base_url="http://127.0.0.1", token=SECRET),
+    ]
+    assert SECRET not in repr(shown)
+    assert SECRET not in str([str(one) for one in shown])
+    assert len(CLASSES) > 10
+
+
+def test_the_generated_package_is_typed() -> None:
+    """Type checkers read its annotations."""
+    assert Path(bosbase_client.__file__).with_name("py.typed").exists()
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of all that generating needs."""
+    for name in ("openapi.yaml", "generator-config.yaml", "Makefile"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "generated", tmp_path / "generated")
+    return tmp_path
+
+
+def make(folder: Path, target: str) -> subprocess.CompletedProcess[str]:
+    """Run a target in a folder with the environment that runs this test."""
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    command = ["make", f"VENV={sys.prefix}", f"--old-file={sys.prefix}/.test", target]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def test_a_new_member_is_missed_until_it_is_generated(copy: Path) -> None:
+    """The check fails and names the file; after `make generate` it passes, and the member can be used."""
+    document = copy / "openapi.yaml"
+    member = "        nick:\n          type: string\n          description: The account's nickname.\n"
+    document.write_text(document.read_text().replace(RECORD_MEMBERS, RECORD_MEMBERS + member))
+    missed = make(copy, "check-generated")
+    assert missed.returncode != 0
+    assert "auth_record.py" in missed.stdout
+    assert "run make generate" in missed.stdout
+    assert make(copy, "generate").returncode == 0
+    assert make(copy, "check-generated").returncode == 0
+    use = "from bosbase_client.models import AuthRecord; print(AuthRecord.from_dict({'nick': 'N'}).nick)"
+    environment = {**os.environ, "PYTHONPATH": str(copy / "generated")}
+    used = subprocess.run([sys.executable, "-c", use], env=environment, capture_output=True, text=True, check=True)
+    assert used.stdout == "N\n"
+
+
+def test_a_stale_file_is_noticed(copy: Path) -> None:
+    """A file that openapi.yaml does not make any more must go."""
+    (copy / "generated" / "bosbase_client" / "models" / "left_over.py").write_text("")
+    found = make(copy, "check-generated")
+    assert found.returncode != 0
+    assert "left_over.py" in found.stdout
