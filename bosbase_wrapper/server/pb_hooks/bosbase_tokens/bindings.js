@@ -1,21 +1,25 @@
 // The table of bindings: which record of a collection a token's hash belongs to. Tokens themselves are never kept.
 
+const failures = require(`${__hooks}/bosbase_tokens/failures.js`);
+
 const TABLE = "_token_bindings";
 const LEGACY_TABLES = ["_tokenBindings", "tokenBindings"];
-const COLUMNS = ["id", "collectionRef", "recordRef", "tokenHash", "created", "updated"];
-const READY = "bosbase_tokens.ready";
+const FOUND = "bosbase_tokens.found";
+const PREPARED = "bosbase_tokens.prepared";
 
-const UNIQUE = `CREATE UNIQUE INDEX IF NOT EXISTS idx_token_bindings_hash ON ${TABLE} (collectionRef, tokenHash)`;
-const BY_RECORD = `CREATE INDEX IF NOT EXISTS idx_token_bindings_record ON ${TABLE} (collectionRef, recordRef)`;
-const CREATE = `
-  CREATE TABLE IF NOT EXISTS ${TABLE} (
+// The names of the indexes are BosBase's own, so that a table that comes from there has each once.
+const SCHEMA = [
+  `CREATE TABLE IF NOT EXISTS ${TABLE} (
     id TEXT PRIMARY KEY NOT NULL,
     collectionRef TEXT NOT NULL,
     recordRef TEXT NOT NULL,
     tokenHash TEXT NOT NULL,
     created TEXT NOT NULL DEFAULT '',
     updated TEXT NOT NULL DEFAULT ''
-  )`;
+  )`,
+  `CREATE UNIQUE INDEX IF NOT EXISTS idx__token_bindings_token ON ${TABLE} (collectionRef, tokenHash)`,
+  `CREATE INDEX IF NOT EXISTS idx__token_bindings_record ON ${TABLE} (collectionRef, recordRef)`,
+];
 const UPSERT = `
   INSERT INTO ${TABLE} (id, collectionRef, recordRef, tokenHash, created, updated)
   VALUES ({:id}, {:collection}, {:record}, {:hash}, strftime('%Y-%m-%d %H:%M:%fZ'), strftime('%Y-%m-%d %H:%M:%fZ'))
@@ -26,46 +30,57 @@ function run(app, sql, params) {
   app.db().newQuery(sql).bind(params || {}).execute();
 }
 
-/** Renames a table of an older server, with all its rows, and gives it our indexes; one that does not fit stays. */
-function adopt(app, legacy) {
+/** Writes a binding. */
+function write(app, collection, record, hash) {
+  run(app, UPSERT, { id: $security.randomString(15), collection, record, hash });
+}
+
+/** Makes a table of an older server ours, with all its rows; throws where it does not serve. */
+function adopt(tx, legacy) {
+  run(tx, `ALTER TABLE ${legacy} RENAME TO ${TABLE}`);
+  SCHEMA.forEach((sql) => run(tx, sql));
+  write(tx, "", "", "");
+  run(tx, `DELETE FROM ${TABLE} WHERE collectionRef = ''`);
+}
+
+/** Gives an older table its chance to become ours; one that does not fit is left as it is. */
+function settle(app) {
+  const legacy = LEGACY_TABLES.find((name) => app.hasTable(name));
+  if (app.hasTable(TABLE) || !legacy) {
+    return;
+  }
   try {
-    app.runInTransaction((tx) => {
-      run(tx, `SELECT ${COLUMNS.join(", ")} FROM ${legacy} LIMIT 1`);
-      run(tx, `ALTER TABLE ${legacy} RENAME TO ${TABLE}`);
-      run(tx, UNIQUE);
-      run(tx, BY_RECORD);
-    });
-  } catch {
-    app.logger().error("A table of token bindings does not fit and was left as it is", "table", legacy);
+    app.runInTransaction((tx) => tx.hasTable(TABLE) || adopt(tx, legacy));
+  } catch (err) {
+    app.logger().error("Custom tokens: a table does not fit and was left", "table", legacy, "error", String(err));
   }
 }
 
 /**
- * Whether the table is there, once an older one has had its chance to become it. Remembered for the whole process.
+ * Whether there is a table to look into. That there is one is remembered for the whole process.
  *
  * @param {core.App} app
  * @returns {boolean}
  */
 function isReady(app) {
-  if (app.store().get(READY)) {
+  const known = app.store().get(FOUND);
+  if (known) {
     return true;
   }
-  if (!app.hasTable(TABLE)) {
-    const legacy = LEGACY_TABLES.find((name) => app.hasTable(name));
-    if (legacy) {
-      adopt(app, legacy);
-    }
+  if (known === null) {
+    settle(app);
   }
   const found = app.hasTable(TABLE);
-  app.store().set(READY, found);
+  app.store().set(FOUND, found);
   return found;
 }
 
-/** Makes the table where there is none. */
+/** Makes what is missing of the table and its indexes. */
 function prepare(app) {
-  if (!isReady(app)) {
-    app.runInTransaction((tx) => [CREATE, UNIQUE, BY_RECORD].forEach((sql) => run(tx, sql)));
-    app.store().set(READY, true);
+  if (!app.store().get(PREPARED)) {
+    isReady(app);
+    app.runInTransaction((tx) => SCHEMA.forEach((sql) => run(tx, sql)));
+    app.store().set(PREPARED, true);
   }
 }
 
@@ -80,12 +95,7 @@ function bind(app, record, token) {
   prepare(app);
   app.runInTransaction((tx) => {
     tx.findRecordById(record.collection(), record.id); // it may have been deleted meanwhile
-    run(tx, UPSERT, {
-      id: $security.randomString(15),
-      collection: record.collection().id,
-      record: record.id,
-      hash: $security.sha256(token),
-    });
+    write(tx, record.collection().id, record.id, $security.sha256(token));
   });
 }
 
@@ -121,24 +131,27 @@ function owner(app, collection, token) {
     app.db().newQuery(sql).bind({ collection: collection.id, hash: $security.sha256(token) }).one(row);
     return app.findRecordById(collection, row.recordRef);
   } catch (err) {
-    if (String(err).includes("no rows in result set")) {
+    if (failures.isMissing(err)) {
       return null;
     }
-    throw new ApiError(500, "Failed to authenticate.");
+    throw err;
   }
 }
 
 /** Deletes bindings and what they belong to in one transaction. */
 function dropWith(e, condition, params) {
   const app = e.app;
-  app.runInTransaction((tx) => {
-    e.app = tx;
-    if (tx.hasTable(TABLE)) {
-      run(tx, `DELETE FROM ${TABLE} WHERE ${condition}`, params);
-    }
-    e.next();
-  });
-  e.app = app;
+  try {
+    app.runInTransaction((tx) => {
+      e.app = tx;
+      if (tx.hasTable(TABLE)) {
+        run(tx, `DELETE FROM ${TABLE} WHERE ${condition}`, params);
+      }
+      e.next();
+    });
+  } finally {
+    e.app = app;
+  }
 }
 
 /** @param {core.RecordEvent} e */

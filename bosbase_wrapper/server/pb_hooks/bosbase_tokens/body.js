@@ -63,16 +63,15 @@ function problem(e, collection, name, value) {
 }
 
 /**
- * Throws 400 with what is wrong with each of the named members.
+ * Throws 400 with what is wrong with each member.
  *
  * @param {core.RequestEvent} e
  * @param {core.Collection} collection
  * @param {Record<string, string>} form
- * @param {string[]} names
  */
-function validate(e, collection, form, names) {
+function validate(e, collection, form) {
   const problems = {};
-  for (const name of names) {
+  for (const name of Object.keys(form)) {
     const found = problem(e, collection, name, form[name]);
     if (found) {
       problems[name] = found;

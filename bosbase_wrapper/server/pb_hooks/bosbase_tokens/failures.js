@@ -1,0 +1,20 @@
+// What a failed call of the server's own means: there is no such row, or the database does not serve.
+
+/** Whether an error says that there is no such row. */
+function isMissing(err) {
+  return String(err).includes("no rows in result set");
+}
+
+/**
+ * The 500 for an error of the database, which stands in the log alone.
+ *
+ * @param {core.App} app
+ * @param {string} message
+ * @param {Error} err
+ */
+function unavailable(app, message, err) {
+  app.logger().error("Custom tokens: the database failed", "error", String(err));
+  return new InternalServerError(message);
+}
+
+module.exports = { isMissing, unavailable };
