@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from bosbase_wrapper._errors import BosBaseError, TokenRotationError
+from bosbase_wrapper._stores import FileAuthStore
 from bosbase_wrapper._tokens import generate_token
 from bosbase_wrapper._version import __version__
 
@@ -18,7 +19,7 @@ from ._given import COLLECTION, EMAIL, JSON, SERVER, Command, Given
 from ._secrets import OLD_TOKEN, PASSWORD, TOKEN
 
 if TYPE_CHECKING:
-    from bosbase_wrapper import AuthResult
+    from bosbase_wrapper import Collection
 
 PROGRAM: Final = "bosbase-tokens"
 _ACCOUNT: Final = [EMAIL, *PASSWORD.options]
@@ -108,7 +109,7 @@ def bind(given: Given) -> None:
     """Bind a custom token to an account.
 
     The token alone signs in from then on. The account is that of --email and its password. The token is given as
-    TOKEN, by a file, or typed in; --generate makes a new one and prints it, and nothing else, to standard output.
+    BOSBASE_TOKEN, by a file, or typed in; --generate makes a new one and prints it alone to standard output.
     """
     if given["generate"] and (given["token_stdin"] or given["token_file"]):
         raise click.UsageError("Give either a token or --generate.")
@@ -121,7 +122,7 @@ def bind(given: Given) -> None:
     given.answer(_about(given, bound=True), note=_in_words(given, "The token is bound to"))
 
 
-def _bind_new(given: Given, collection: Any) -> None:
+def _bind_new(given: Given, collection: Collection) -> None:
     (password,) = given.secrets(PASSWORD)
     token = generate_token(given["prefix"])
     with _handing_over(given, token, bound=None):
@@ -180,7 +181,7 @@ def login(given: Given) -> None:
         (token,) = given.secrets(TOKEN)
         auth = collection.auth_with_token(token, mfa_id=os.environ.get("BOSBASE_MFA_ID") or None)
     if given["store"]:
-        _keep(given["store"], auth)
+        FileAuthStore(given["store"]).save(auth)
     ends = auth.expires_at.isoformat() if auth.expires_at else None
     session = {"collection": auth.record.collection_name, "record": dict(auth.record), "expires_at": ends}
     jwt = auth.token if given["show_token"] else ""
@@ -189,12 +190,6 @@ def login(given: Given) -> None:
         text=jwt,
         note=f"Signed in to {auth.record.collection_name} as {auth.record.id}, until {ends or 'an unknown time'}.",
     )
-
-
-def _keep(file: Path, auth: AuthResult) -> None:
-    from bosbase_wrapper import FileAuthStore
-
-    FileAuthStore(file).save(auth)
 
 
 @bosbase_tokens.command(

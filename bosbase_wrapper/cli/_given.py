@@ -78,6 +78,6 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """The function's own exit code, or None."""
         try:
-            return ctx.invoke(self.callback, Given(ctx.params))  # type: ignore[arg-type]
+            return ctx.invoke(self.callback, Given(ctx.params))  # type: ignore[arg-type]  # click has one for each command
         except BosBaseError as error:
             raise _output.CallFailure(error, as_json=ctx.params["json"]) from None

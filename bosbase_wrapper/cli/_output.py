@@ -23,10 +23,14 @@ def write(text: str) -> None:
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except OSError as error:
-        # What is left in the buffer would be written, and fail, once more when Python ends.
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        abandon()
         raise Failure(f"standard output cannot be written: {error.strerror}", WRONG_USAGE) from None
+
+
+def abandon() -> None:
+    """Let go of what standard output did not take: Python would write it, and fail, once more at its end."""
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def write_json(data: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from ._commands import PROGRAM, bosbase_tokens
-from ._output import Failure, note
+from ._output import Failure, abandon, note
 
 
 def run(args: Sequence[str] | None) -> int:
@@ -33,7 +33,9 @@ def _exit_code(args: Sequence[str] | None) -> int:
         note("Interrupted.")
         return 130
     except OSError as error:
-        note(f"Error: {error}")
+        if error.filename is None:  # no file's error, hence the output's
+            abandon()
+        note(f"Error: {error.filename or 'standard output'}: {error.strerror}")
         return 2
 
 

@@ -1,0 +1,606 @@
+"""The command line, called in this process over a server of raw sockets: what is sent, shown, and exited with."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TextIO
+
+import pytest
+from click.testing import CliRunner
+
+from bosbase_wrapper import is_generated_token
+from bosbase_wrapper.cli import main
+from tests.faults.raw_server import Connection, RawServer, Script, answer
+
+PASSWORD = "password-canary"
+TOKEN = "token-canary"
+DONE = answer(204)
+RECORD = {"id": "r1", "collectionId": "c1", "collectionName": "users"}
+SIGNED_IN = answer(
+    200, json.dumps({"token": "a.jwt.canary", "record": RECORD}).encode(), "Content-Type: application/json"
+)
+ACCOUNT = ("--email", "user@example.com")
+NEVER_AGAIN = "Retry-After: 60"  # longer than the client waits
+
+
+def refusal(status: int, message: str = "No.", **data: object) -> Script:
+    """Answers with the error envelope."""
+    body = json.dumps({"status": status, "message": message, "data": data}).encode()
+    return answer(status, body, "Content-Type: application/json", NEVER_AGAIN)
+
+
+def in_turn(*scripts: Script) -> Script:
+    """Answers each request with the next script."""
+    left = iter(scripts)
+    return lambda connection: next(left)(connection)
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of the machine's reaches the commands; standard input is empty."""
+    for name in [name for name in os.environ if name.startswith("BOSBASE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(sys, "stdin", piped(b""))
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[RawServer]:
+    """A server that carries out every bind and unbind, and is what BOSBASE_URL names."""
+    with RawServer(DONE) as server:
+        monkeypatch.setenv("BOSBASE_URL", server.url)
+        yield server
+
+
+@pytest.fixture
+def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Password and token are in the environment."""
+    monkeypatch.setenv("BOSBASE_PASSWORD", PASSWORD)
+    monkeypatch.setenv("BOSBASE_TOKEN", TOKEN)
+
+
+def piped(content: bytes) -> TextIO:
+    """A standard input with something in it."""
+    return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8")
+
+
+def sent(server: RawServer) -> list[dict[str, Any]]:
+    """The bodies that a server got."""
+    return [json.loads(request.partition(b"\r\n\r\n")[2]) for request in server.requests]
+
+
+def error_of(text: str) -> dict[str, Any]:
+    """The error in what `--json` wrote to standard error."""
+    error: dict[str, Any] = json.loads(text)["error"]
+    return error
+
+
+# --- results ---
+
+
+def test_generate_prints_a_token_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    """What `$(bosbase-tokens generate)` gives can be bound as it is."""
+    assert main(["generate", "--prefix", "billing"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("billing_")
+    assert is_generated_token(out.removesuffix("\n"))
+    assert err == ""
+
+
+def test_generate_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """A program gets an object."""
+    assert main(["generate", "--json"]) == 0
+    assert is_generated_token(json.loads(capsys.readouterr().out)["token"])
+
+
+def test_main_takes_the_arguments_of_the_process(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The installed script gives none."""
+    monkeypatch.setattr(sys, "argv", ["bosbase-tokens", "--version"])
+    assert main() == 0
+    assert capsys.readouterr().out.startswith("bosbase-tokens ")
+
+
+@pytest.mark.usefixtures("secrets")
+def test_bind_sends_what_it_was_given(server: RawServer, capsys: pytest.CaptureFixture[str]) -> None:
+    """Email by option, password and token by the environment; nothing of them is shown."""
+    assert main(["bind", *ACCOUNT, "--collection", "members", "--timeout", "5"]) == 0
+    assert sent(server) == [{"email": "user@example.com", "password": PASSWORD, "token": TOKEN}]
+    assert b"/collections/members/bind-token" in server.requests[0]
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "The token is bound to user@example.com in members.\n")
+
+
+@pytest.mark.usefixtures("secrets")
+def test_bind_generate_binds_what_it_prints(server: RawServer, capsys: pytest.CaptureFixture[str]) -> None:
+    """A new token goes to the server and to standard output, whatever BOSBASE_TOKEN holds."""
+    assert main(["bind", *ACCOUNT, "--generate", "--prefix", "ci"]) == 0
+    (body,) = sent(server)
+    assert body["token"].startswith("ci_")
+    assert capsys.readouterr().out == body["token"] + "\n"
+
+
+@pytest.mark.usefixtures("secrets")
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (["bind"], {"bound": True}),
+        (["unbind"], {"bound": False}),
+    ],
+)
+def test_json_of_bindings(
+    server: RawServer, capsys: pytest.CaptureFixture[str], command: list[str], told: dict[str, Any]
+) -> None:
+    """A program learns which account it was; standard error stays empty."""
+    assert main([*command, *ACCOUNT, "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"collection": "users", "email": "user@example.com", **told}
+    assert err == ""
+
+
+@pytest.mark.usefixtures("secrets")
+def test_login_shows_the_jwt_when_asked(server: RawServer, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--show-token` prints it alone; without it, it is nowhere."""
+    server.script = SIGNED_IN
+    assert main(["login"]) == 0
+    assert main(["login", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert "jwt" not in out + err
+    assert json.loads(out) == {"collection": "users", "record": RECORD, "expires_at": None}
+    assert main(["login", "--show-token"]) == 0
+    assert capsys.readouterr().out == "a.jwt.canary\n"
+    assert main(["login", "--show-token", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["token"] == "a.jwt.canary"
+
+
+# --- where secrets come from ---
+
+
+def test_secrets_of_files_stand_above_the_environment(
+    server: RawServer, tmp_path: Path, secrets: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is named is read; of it one newline goes, and no more."""
+    (tmp_path / "password").write_bytes(b" pass word \r\n")
+    (tmp_path / "token").write_bytes(b"to\nken\n\n")
+    files = ["--password-file", str(tmp_path / "password"), "--token-file", str(tmp_path / "token")]
+    assert main(["bind", *ACCOUNT, *files]) == 0
+    assert sent(server) == [{"email": "user@example.com", "password": " pass word ", "token": "to\nken\n"}]
+
+
+@pytest.mark.parametrize(
+    ("flags", "variables", "content", "password", "token"),
+    [
+        ([], {}, b"pw\ntk\n", "pw", "tk"),
+        ([], {}, b" pw \r\ntk \r\n", " pw ", "tk "),
+        ([], {}, b"pw\nt\nk", "pw", "t\nk"),
+        ([], {"BOSBASE_PASSWORD": PASSWORD}, b"tk\r", PASSWORD, "tk\r"),
+        ([], {"BOSBASE_PASSWORD": "", "BOSBASE_TOKEN": TOKEN}, b"pw", "pw", TOKEN),
+        (["--password-stdin"], {"BOSBASE_PASSWORD": PASSWORD, "BOSBASE_TOKEN": TOKEN}, b"pw\n", "pw", TOKEN),
+        (["--token-stdin"], {"BOSBASE_PASSWORD": PASSWORD, "BOSBASE_TOKEN": TOKEN}, b"tk\n", PASSWORD, "tk"),
+        (["--token-stdin"], {"BOSBASE_TOKEN": TOKEN}, b"pw\ntk\n", "pw", "tk"),
+        (
+            ["--password-stdin", "--token-stdin"],
+            {"BOSBASE_TOKEN": TOKEN},
+            "pw\nt\u00f6ken".encode(),
+            "pw",
+            "t\u00f6ken",
+        ),
+    ],
+)
+def test_secrets_of_standard_input(
+    server: RawServer,
+    monkeypatch: pytest.MonkeyPatch,
+    flags: list[str],
+    variables: dict[str, str],
+    content: bytes,
+    password: str,
+    token: str,
+) -> None:
+    """What neither a file nor the environment has comes from a pipe, the password on the first line."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stdin", piped(content))
+    assert main(["bind", *ACCOUNT, *flags]) == 0
+    assert sent(server) == [{"email": "user@example.com", "password": password, "token": token}]
+
+
+class Terminal(io.BytesIO):
+    """A standard input at which somebody types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_secrets_are_asked_for_at_a_terminal(server: RawServer) -> None:
+    """First the password, then the token, each without echo (`--password-stdin` changes nothing there)."""
+    with CliRunner().isolation(input=Terminal(b"pw\ntk\n")) as streams:
+        assert main(["bind", *ACCOUNT, "--password-stdin"]) == 0
+        shown = streams[2].getvalue().decode()
+    assert sent(server) == [{"email": "user@example.com", "password": "pw", "token": "tk"}]
+    assert shown.startswith("Password: \nCustom token: \n")
+
+
+def test_ctrl_c_at_a_prompt_is_130(server: RawServer) -> None:
+    """The input ends as it does at Ctrl-C or Ctrl-D; nothing is sent."""
+    with CliRunner().isolation(input=Terminal(b"pw\n")) as streams:
+        assert main(["bind", *ACCOUNT]) == 130
+        assert streams[2].getvalue().endswith(b"\nInterrupted.\n")
+    assert server.requests == []
+
+
+def unreadable(folder: Path) -> list[str]:
+    return ["--token-file", str(folder / "missing")]
+
+
+def empty(folder: Path) -> list[str]:
+    (folder / "empty").write_bytes(b"\n")
+    return ["--token-file", str(folder / "empty")]
+
+
+def binary(folder: Path) -> list[str]:
+    (folder / "binary").write_bytes(b"\xff")
+    return ["--token-file", str(folder / "binary")]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (unreadable, "The file of --token-file cannot be read: No such file or directory."),
+        (empty, "The file of --token-file is empty."),
+        (binary, "The file of --token-file is not UTF-8 text."),
+        (lambda _: ["--token-stdin", "--token-file", "x"], "Give either --token-stdin or --token-file."),
+        (lambda _: ["--token-stdin"], "No custom token: set BOSBASE_TOKEN, give --token-file, pipe it in"),
+    ],
+)
+def test_secrets_that_are_not_to_be_had(
+    server: RawServer,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: Callable[[Path], list[str]],
+    told: str,
+) -> None:
+    """A clear line, exit code 2, and nothing is sent."""
+    assert main(["login", *options(tmp_path)]) == 2
+    assert told in capsys.readouterr().err
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("stdin", "told"),
+    [
+        (None, "No password: set BOSBASE_PASSWORD"),
+        (b"", "No password: set BOSBASE_PASSWORD"),
+        (b"\n\n", "No password: set BOSBASE_PASSWORD"),
+        (b"pw", "No custom token: set BOSBASE_TOKEN"),
+        (b"pw\n", "No custom token: set BOSBASE_TOKEN"),
+        (b"\xff", "Standard input is not UTF-8 text."),
+    ],
+)
+def test_standard_input_without_the_secrets(
+    server: RawServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    stdin: bytes | None,
+    told: str,
+) -> None:
+    """One that is closed, empty, too short or no text: exit code 2."""
+    monkeypatch.setattr(sys, "stdin", None if stdin is None else piped(stdin))
+    assert main(["bind", *ACCOUNT]) == 2
+    assert told in capsys.readouterr().err
+    assert server.requests == []
+
+
+@pytest.mark.usefixtures("secrets", "server")
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["bind", *ACCOUNT, "--password", "argument-canary"],
+        ["bind", *ACCOUNT, "--password=argument-canary"],
+        ["bind", *ACCOUNT, "--token=argument-canary"],
+        ["bind", *ACCOUNT, "--token-stdin=argument-canary"],
+        ["bind", *ACCOUNT, "-pargument-canary"],
+        ["bind", *ACCOUNT, "argument-canary"],
+        ["bind", *ACCOUNT, "--token-stdin", "argument-canary"],
+        ["bind", *ACCOUNT, "--token-file", "argument-canary"],
+        ["login", "--mfa-id", "argument-canary"],
+        ["--password", "argument-canary", "login"],
+        ["generate", "argument-canary"],
+        ["check", "http://127.0.0.1:1", "argument-canary", *ACCOUNT],
+        ["login", "--url", "http://user:argument-canary@127.0.0.1"],
+        ["generate", "--prefix", "argument-canary!"],
+    ],
+)
+def test_a_secret_as_an_argument_is_refused_unseen(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """It is in the history of the shell already; a log need not have it too."""
+    assert main(args) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Error: " in err
+    assert "argument-canary" not in err
+
+
+# --- wrong usage ---
+
+
+@pytest.mark.usefixtures("secrets")
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        ([], "Usage: bosbase-tokens"),
+        (["nonsense"], "No such command 'nonsense'"),
+        (["login"], "Missing option '--url' (env var: 'BOSBASE_URL')."),
+        (["login", "--url", "127.0.0.1:8090"], "base_url must be an http:// or https:// URL with a host"),
+        (["login", "--url", "http://127.0.0.1", "--collection", "."], "the collection must be a name or an id"),
+        (["login", "--url", "http://127.0.0.1", "--timeout", "0"], "Invalid value for '--timeout'"),
+        (["bind", "--url", "http://127.0.0.1"], "Missing option '--email'."),
+        (["bind", "--url", "http://127.0.0.1", *ACCOUNT, "--generate", "--token-stdin"], "a token or --generate"),
+        (["check", *ACCOUNT], "Missing argument 'URL'"),
+        (["completion", "tcsh"], "'tcsh' is not one of 'bash', 'zsh', 'fish'"),
+    ],
+)
+def test_wrong_usage_is_2(args: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line that tells what is wrong, on standard error."""
+    assert main(args) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert told in err
+
+
+@pytest.mark.usefixtures("secrets")
+def test_plain_http_to_another_machine_warns(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """In one line, without a place in the code, before a secret is asked for."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert main(["login", "--url", "http://bosbase.invalid", "--token-file", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith("Warning: plain http sends passwords and tokens unencrypted; ")
+
+
+# --- what the server answers ---
+
+
+@pytest.mark.usefixtures("secrets")
+@pytest.mark.parametrize(
+    ("script", "code", "told"),
+    [
+        (refusal(400, "Failed to authenticate."), 1, "Error: 400 Failed to authenticate.\n"),
+        (refusal(403), 1, "Error: 403 No.\n"),
+        (refusal(404), 1, "Error: 404 No.\n"),
+        (refusal(413), 1, "Error: 413 No.\n"),
+        (refusal(429), 1, "Error: 429 No.\n"),
+        (refusal(500), 1, "Error: 500 No.\n"),
+        (refusal(400, "\x1b[2Jcleared\u202e"), 1, "Error: 400 ?[2Jcleared?\n"),
+        (answer(200, b"<html>", "Content-Type: text/html"), 3, "Error: unexpected answer with status 200"),
+        (answer(302), 3, "Error: unexpected answer with status 302"),
+        (lambda connection: connection.send(b"nonsense\r\n\r\n"), 3, "Error: "),
+    ],
+)
+def test_an_answer_that_is_no_session(
+    server: RawServer, capsys: pytest.CaptureFixture[str], script: Script, code: int, told: str
+) -> None:
+    """1 where the server refused, 3 where there is no answer of its; a line without a traceback."""
+    server.script = script
+    assert main(["login"]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(told)
+    assert "Traceback" not in err
+    assert TOKEN not in err
+
+
+@pytest.mark.usefixtures("secrets")
+def test_no_server_is_3(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody listens there."""
+    assert main(["login", "--url", "http://127.0.0.1:1"]) == 3
+    assert capsys.readouterr().err.startswith("Error: no connection")
+
+
+@pytest.mark.usefixtures("secrets")
+def test_a_second_factor_is_asked_for(
+    server: RawServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 1 and a line that tells how to go on, without the mfaId; one that is given goes along."""
+    server.script = answer(401, b'{"mfaId": "mfa-canary"}', "Content-Type: application/json")
+    assert main(["login"]) == 1
+    err = capsys.readouterr().err
+    assert "A second factor is required" in err
+    assert "BOSBASE_MFA_ID" in err
+    monkeypatch.setenv("BOSBASE_MFA_ID", "mfa-canary")
+    assert main(["login"]) == 1
+    assert "mfa-canary" not in err + capsys.readouterr().err
+    assert [body.get("mfaId") for body in sent(server)] == [None, "mfa-canary"]
+
+
+@pytest.mark.usefixtures("secrets")
+def test_errors_as_json(server: RawServer, capsys: pytest.CaptureFixture[str]) -> None:
+    """A program reads the type, the status and the members at fault."""
+    field = {"code": "validation_is_email", "message": "Must be a valid email address."}
+    server.script = refusal(400, "Invalid.", email=field)
+    assert main(["unbind", *ACCOUNT, "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    error = error_of(err)
+    assert error["type"] == "ValidationError"
+    assert error["status"] == 400
+    assert error["data"] == {"email": {**field, "params": {}}}
+    assert error["attempts"] == 1
+
+
+# --- a fresh token is never lost ---
+
+
+@pytest.mark.usefixtures("secrets")
+def test_rotate_prints_the_new_token(server: RawServer, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is bound first, then the old one is unbound."""
+    assert main(["rotate", *ACCOUNT]) == 0
+    bind, unbind = sent(server)
+    assert b"bind-token" in server.requests[0]
+    assert b"unbind-token" in server.requests[1]
+    assert unbind["token"] == TOKEN
+    assert capsys.readouterr().out == bind["token"] + "\n"
+
+
+@pytest.mark.usefixtures("secrets")
+def test_rotate_that_is_refused_prints_no_token(server: RawServer, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing was changed, and a token that is bound to nobody would only mislead."""
+    server.script = refusal(400, "Failed to bind token.")
+    assert main(["rotate", *ACCOUNT]) == 1
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.usefixtures("secrets")
+@pytest.mark.parametrize(
+    ("scripts", "code", "reason"),
+    [
+        ([DONE, refusal(403)], 1, "ForbiddenError"),
+        ([refusal(500)], 1, "ServerError"),
+        ([DONE, answer(302)], 3, "UnexpectedResponseError"),
+    ],
+)
+def test_rotate_that_stops_half_way_prints_the_new_token(
+    server: RawServer, capsys: pytest.CaptureFixture[str], scripts: list[Script], code: int, reason: str
+) -> None:
+    """The token may be all that signs in by now; the exit code and the error tell that it is not done."""
+    server.script = in_turn(*scripts)
+    assert main(["rotate", *ACCOUNT]) == code
+    out, err = capsys.readouterr()
+    assert out == sent(server)[0]["token"] + "\n"
+    assert "The new token is bound, or may be." in err
+    assert "half-way" in err
+    server.requests.clear()
+    server.script = in_turn(*scripts)
+    assert main(["rotate", *ACCOUNT, "--json"]) == code
+    out, err = capsys.readouterr()
+    assert json.loads(out)["token"] == sent(server)[0]["token"]
+    assert json.loads(out)["rotated"] is False
+    assert error_of(err)["cause"]["type"] == reason
+
+
+@pytest.mark.usefixtures("secrets")
+def test_bind_generate_without_a_clear_answer_prints_the_token(
+    server: RawServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The server may have bound it: it can be unbound only by who knows it."""
+    server.script = refusal(500)
+    assert main(["bind", *ACCOUNT, "--generate"]) == 1
+    assert capsys.readouterr().out == sent(server)[0]["token"] + "\n"
+
+
+@pytest.mark.usefixtures("secrets")
+def test_ctrl_c_in_a_rotation_prints_the_new_token(server: RawServer, capsys: pytest.CaptureFixture[str]) -> None:
+    """The request was sent when the user lost patience."""
+
+    def interrupt(connection: Connection) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        connection.over.wait(5)
+
+    server.script = interrupt
+    assert main(["rotate", *ACCOUNT, "--timeout", "5"]) == 130
+    out, err = capsys.readouterr()
+    assert out == sent(server)[0]["token"] + "\n"
+    assert err.endswith("\nInterrupted.\n")
+
+
+# --- an output that cannot be written, and parts that are missing ---
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is a Linux device")
+@pytest.mark.parametrize("command", ["generate", "--version"])
+def test_an_output_that_is_full(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A token that was not written is no success; nothing is left that would fail again when Python ends."""
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main([command]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("Error: standard output")
+    assert err.endswith(": No space left on device\n")
+
+
+@pytest.mark.usefixtures("secrets")
+def test_a_file_that_cannot_be_written(server: RawServer, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The session is not kept, and the line names the place and the reason."""
+    server.script = SIGNED_IN
+    tmp_path.chmod(0o777)
+    assert main(["login", "--store", str(tmp_path / "session.json")]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"Error: {tmp_path}: others can write to the folder of the session")
+    assert "jwt" not in err
+
+
+def test_a_reader_that_went_away(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """As in `bosbase-tokens generate | true`: a line, no traceback, and none when Python ends either."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as gone:
+        monkeypatch.setattr(sys, "stdout", gone)
+        assert main(["generate"]) == 2
+    assert capsys.readouterr().err == "Error: standard output cannot be written: Broken pipe\n"
+
+
+def test_no_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody can be told, the exit code still is."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w", buffering=1) as gone:
+        monkeypatch.setattr(sys, "stderr", gone)
+        assert main(["generate", "--prefix", "!"]) == 2
+        os.dup2(os.open(os.devnull, os.O_WRONLY), gone.fileno())
+
+
+def test_click_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The extra was not installed: the line tells how to."""
+    monkeypatch.setitem(sys.modules, "click", None)
+    assert main(["generate"]) == 2
+    assert 'pip install "bosbase-wrapper[cli]"' in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("secrets")
+def test_the_check_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The extra `check` was not installed."""
+    for name in [name for name in sys.modules if name.startswith("bosbase_wrapper.check")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "jsonschema", None)
+    assert main(["check", "http://127.0.0.1:1", *ACCOUNT]) == 2
+    assert 'check needs jsonschema: pip install "bosbase-wrapper[check]"' in capsys.readouterr().err
+
+
+def test_ctrl_c_while_python_still_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user changed his mind at once."""
+
+    class Interrupts:
+        def find_spec(self, name: str, *_more: object) -> ModuleType | None:
+            if name == "bosbase_wrapper.cli._run":
+                raise KeyboardInterrupt
+            return None
+
+    monkeypatch.delitem(sys.modules, "bosbase_wrapper.cli._run", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Interrupts(), *sys.meta_path])
+    assert main(["generate"]) == 130
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It calls the command with the variable that asks for completions."""
+    assert main(["completion", shell]) == 0
+    assert f"_BOSBASE_TOKENS_COMPLETE={shell}_complete" in capsys.readouterr().out
+    assert main(["completion", shell, "--json"]) == 0
+    assert "bosbase-tokens" in json.loads(capsys.readouterr().out)["script"]
+
+
+@pytest.mark.parametrize("command", ["serve", "bind", "unbind", "login", "rotate", "generate", "check", "completion"])
+def test_help_shows_how(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each command explains itself with an example that can be copied."""
+    assert main([command, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"Usage: bosbase-tokens {command}")
+    assert f"\n    bosbase-tokens {command} " in out or f"$(bosbase-tokens {command} " in out
