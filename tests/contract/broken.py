@@ -70,7 +70,7 @@ class Request:
         """The members of a JSON body; {} where it is none."""
         try:
             value = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return value if isinstance(value, dict) else {}
 
@@ -113,7 +113,7 @@ class Answer:
         """The members of the body; {} where it is no JSON object."""
         try:
             value = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return value if isinstance(value, dict) else {}
 
@@ -809,6 +809,8 @@ def trailing_bytes_refused(request: Request, server: Sound) -> Answer:
     """Bytes after the JSON are refused."""
     try:
         json.loads(request.body or b"{}")
+    except RecursionError:
+        return server(request)
     except ValueError as reason:
         if "Extra data" in str(reason) and "json" in request.content_type:
             return error(400, UNREADABLE)
