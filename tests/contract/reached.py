@@ -61,13 +61,17 @@ class Reached:
     def saw(self, case: Case, status: int) -> None:
         """Count a request and its answer."""
         operation = operation_of(case)
-        self.statuses[operation, status] += 1
-        if case.meta is not None:
-            self.phases[case.meta.phase.name.value] += 1
-            self.generated += 1
-            self.past += status < 300 or (operation == "authWithToken" and status in (401, 403))
+        self.answered(operation, status, case.meta.phase.name.value if case.meta else "")
         for place, value in _values(case):
             self._look_at(operation, place, value)
+
+    def answered(self, operation: str, status: int, phase: str = "") -> None:
+        """Count an answer; without a phase it is a story's."""
+        self.statuses[operation, status] += 1
+        if phase:
+            self.phases[phase] += 1
+            self.generated += 1
+            self.past += status < 300 or (operation == "authWithToken" and status in (401, 403))
 
     def _look_at(self, operation: str, place: str, value: Any) -> None:
         self.sent.add((operation, place))

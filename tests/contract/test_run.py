@@ -13,7 +13,7 @@ import pytest
 from bosbase_wrapper.server import LiveServer
 
 from .checks import SPEC
-from .state import Account, Table
+from .state import Account, Table, hash_fast
 
 PASSWORD = "a-password-of-our-own"
 pytestmark = pytest.mark.timeout(300)  # a run is a long test: its own requests have their timeouts
@@ -30,6 +30,7 @@ def contract(*arguments: str, **variables: str) -> subprocess.CompletedProcess[s
 def ordinary(tmp_path: Path) -> Iterator[tuple[LiveServer, Account, Table]]:
     """A server of somebody else's, of which only one account is known."""
     with LiveServer(tmp_path) as server:
+        hash_fast(server, "users")
         server.create_record("users", email="somebody@example.com", password=PASSWORD)
         yield server, Account("users", "somebody@example.com", PASSWORD), Table(tmp_path)
 
