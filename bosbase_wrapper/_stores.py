@@ -97,7 +97,7 @@ class FileAuthStore:
 
     def save(self, result: AuthResult) -> None:
         """Replace the file. Raises OSError, with the file as it was: a full disk, a folder that others can write to."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(self._path.parent)
         self._require_own_folder()
         self._remove_abandoned()
         session = {"token": result.token, "record": dict(result.record), "meta": dict(result.meta)}
@@ -143,6 +143,13 @@ class FileAuthStore:
             with suppress(FileNotFoundError):  # another process was faster, or its save is through
                 if left.lstat().st_mtime < time.time() - _ABANDONED_SECONDS:
                     left.unlink()
+
+
+def _make(folder: Path) -> None:
+    # `mkdir(parents=True)` would let the umask say who may write to those above.
+    if not folder.exists():
+        _make(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _decoded(session: bytes) -> AuthResult:

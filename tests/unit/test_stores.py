@@ -1,0 +1,273 @@
+"""The stores: what is kept comes back, and a file that is not as it should be does no harm."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import resource
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bosbase_wrapper import AuthResult, AuthStore, ConfigurationError, FileAuthStore, MemoryAuthStore, Record
+
+JWT = "canary.jwt.signature"
+
+
+def session(token: str = JWT, **members: Any) -> AuthResult:
+    """A session with members of every kind."""
+    record = {
+        "id": "r1",
+        "collectionId": "c1",
+        "collectionName": "users",
+        "name": "Ä\ud800",
+        "n": [1.5, None],
+        **members,
+    }
+    return AuthResult(token, Record(record), {"k": {"v": True}})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder of our own, with a umask that would let everybody read and write."""
+    before = os.umask(0)
+    tmp_path.chmod(0o700)
+    yield tmp_path
+    os.umask(before)
+
+
+@pytest.fixture
+def path(folder: Path) -> Path:
+    """Where the file will be."""
+    return folder / "session.json"
+
+
+@pytest.fixture(params=["memory", "file"])
+def store(request: pytest.FixtureRequest, path: Path) -> AuthStore:
+    """Each of the given stores."""
+    return MemoryAuthStore() if request.param == "memory" else FileAuthStore(path)
+
+
+def test_what_is_saved_comes_back_until_it_is_cleared(store: AuthStore) -> None:
+    """As it was, as often as one asks."""
+    assert isinstance(store, AuthStore)
+    assert store.load() is None
+    store.save(session("first"))
+    store.save(session())
+    assert store.load() == store.load() == session()
+    store.clear()
+    store.clear()
+    assert store.load() is None
+
+
+def test_no_store_shows_the_jwt(store: AuthStore, path: Path) -> None:
+    """Neither in its repr; nor does a pickle of the file's hold it."""
+    store.save(session())
+    assert JWT not in f"{store!r} {store}"
+    assert JWT.encode() not in pickle.dumps(FileAuthStore(path))
+
+
+def test_two_stores_of_one_path_are_one(path: Path) -> None:
+    """A str will do as well as a Path."""
+    FileAuthStore(str(path)).save(session())
+    assert FileAuthStore(path).load() == session()
+
+
+def test_the_file_and_its_folder_are_the_owners_alone(folder: Path) -> None:
+    """Folders that are missing are made."""
+    path = folder / "new" / "app" / "session.json"
+    FileAuthStore(path).load()
+    assert not path.parent.exists()
+    FileAuthStore(path).save(session())
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert {stat.S_IMODE(made.stat().st_mode) for made in (folder / "new", path.parent)} == {0o700}
+    assert [entry.name for entry in path.parent.iterdir()] == ["session.json"]
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o770, 0o702])
+def test_a_folder_that_others_can_write_to_is_refused(path: Path, mode: int) -> None:
+    """With a reason, in every direction, and no file is left in it."""
+    FileAuthStore(path).save(session("old"))
+    path.parent.chmod(mode)
+    with pytest.raises(PermissionError, match="others can write to the folder"):
+        FileAuthStore(path).save(session())
+    with pytest.warns(UserWarning, match="others can write to the folder"):
+        assert FileAuthStore(path).load() is None
+    assert [entry.name for entry in path.parent.iterdir()] == ["session.json"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_folder_or_a_file_of_another_user_is_refused(path: Path) -> None:
+    """Its owner could put another file there, or read what is in it."""
+    store = FileAuthStore(path)
+    store.save(session())
+    os.chown(path, 12345, -1)
+    with pytest.warns(UserWarning, match="own it"):
+        assert store.load() is None
+    os.chown(path.parent, 12345, -1)
+    with pytest.raises(PermissionError, match="or own it"):
+        store.save(session())
+
+
+@pytest.mark.parametrize("dangling", [False, True])
+def test_a_link_in_its_place_is_not_followed(path: Path, *, dangling: bool) -> None:
+    """It is not read, and a save replaces it and leaves alone what it points to."""
+    target = path.with_name("target")
+    if not dangling:
+        FileAuthStore(target).save(session("planted"))
+    path.symlink_to(target)
+    store = FileAuthStore(path)
+    with pytest.warns(UserWarning, match="session is not used"):
+        assert store.load() is None
+    store.save(session())
+    assert not path.is_symlink()
+    assert store.load() == session()
+    assert FileAuthStore(target).load() == (None if dangling else session("planted"))
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602])
+def test_a_file_that_others_can_read_or_write_is_not_used(path: Path, mode: int) -> None:
+    """The next save makes it the owner's alone again."""
+    store = FileAuthStore(path)
+    store.save(session("planted"))
+    path.chmod(mode)
+    with pytest.warns(UserWarning, match="others can read or write it"):
+        assert store.load() is None
+    store.save(session())
+    assert store.load() == session()
+
+
+WHOLE: dict[str, Any] = {"token": "a.b.c", "record": {}, "meta": {}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b"\xff\xfe",
+        b"[" * 200_000,
+        b'{"a": "' + b"x" * (4 * 1024 * 1024) + b'"}',
+        *(json.dumps({**WHOLE, "token": token}).encode() for token in ("", "a\nb", "\u00e4", 5, None)),
+        *(json.dumps({**WHOLE, name: value}).encode() for name in ("record", "meta") for value in (0, "x")),
+        *(json.dumps({name: WHOLE[name] for name in WHOLE if name != left}).encode() for left in WHOLE),
+    ],
+    ids=lambda content: repr(content[:24]),
+)
+def test_a_file_that_holds_no_session_is_as_if_there_were_none(path: Path, content: bytes) -> None:
+    """With a warning that shows nothing of it."""
+    path.write_bytes(content)
+    path.chmod(0o600)
+    store = FileAuthStore(path)
+    with pytest.warns(UserWarning, match="holds no session") as warned:
+        assert store.load() is None
+    assert len(str(warned[0].message)) < 300
+    store.save(session())
+    assert store.load() == session()
+
+
+def test_what_is_no_regular_file_is_neither_read_nor_waited_for(path: Path) -> None:
+    """A pipe is replaced; a folder stays, and the save says so."""
+    store = FileAuthStore(path)
+    os.mkfifo(path, 0o600)
+    with pytest.warns(UserWarning, match="no regular file"):
+        assert store.load() is None
+    store.save(session())
+    assert store.load() == session()
+    path.unlink()
+    path.mkdir(0o700)
+    with pytest.warns(UserWarning, match="session is not used"):
+        assert store.load() is None
+    with pytest.raises(OSError, match="directory"):
+        store.save(session())
+    assert [entry.name for entry in path.parent.iterdir()] == ["session.json"]
+
+
+def test_a_full_disk_leaves_the_session_that_was_there(path: Path) -> None:
+    """The error is the system's, and no part of the new file is left."""
+    store = FileAuthStore(path)
+    store.save(session("old"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            store.save(session(padding="x" * 1000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert store.load() == session("old")
+    assert [entry.name for entry in path.parent.iterdir()] == ["session.json"]
+
+
+# Watches itself: at each thing it does, no file of the folder may be open to others; it dies before the rename.
+CRASH = """
+import os, signal, sys
+from bosbase_wrapper import AuthResult, FileAuthStore, Record
+
+folder = os.path.dirname(sys.argv[1])
+
+def watch(event, arguments):
+    for entry in os.scandir(folder) if event != "os.scandir" else ():
+        assert entry.stat().st_mode & 0o777 == 0o600, entry.name
+    if event == "os.rename":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+os.umask(0)
+store = FileAuthStore(sys.argv[1])
+sys.addaudithook(watch)
+store.save(AuthResult("new", Record({})))
+"""
+
+
+def test_a_crash_before_the_rename_leaves_the_session_that_was_there(path: Path) -> None:
+    """What it leaves beside is the owner's alone from its first byte, and goes with a later save."""
+    store = FileAuthStore(path.with_name("[s]*.json"))
+    store.save(session("old"))
+    process = subprocess.run([sys.executable, "-c", CRASH, path.with_name("[s]*.json")], timeout=60, check=False)
+    assert process.returncode == -signal.SIGKILL
+    assert store.load() == session("old")
+    (left,) = path.parent.glob(".*.new")
+    assert b'"token": "new"' in left.read_bytes()
+    store.save(session())
+    assert left.exists()  # it could be that of a process that is at work
+    os.utime(left, (time.time() - 120,) * 2)
+    store.save(session())
+    assert [entry.name for entry in path.parent.iterdir()] == ["[s]*.json"]
+
+
+WORK = """
+import sys
+from bosbase_wrapper import AuthResult, FileAuthStore, Record
+
+store = FileAuthStore(sys.argv[1])
+for number in range(40):
+    token = f"{sys.argv[2]}.{number}." * 3000
+    store.save(AuthResult(token, Record({"id": token})))
+    found = store.load()
+    assert found is not None and found.record.id == found.token, "torn"
+"""
+
+
+def test_eight_processes_read_and_write_at_once(path: Path) -> None:
+    """Each finds a whole session at any time, without a warning, and nothing is left beside it."""
+    command = [sys.executable, "-W", "error", "-c", WORK, str(path)]
+    workers = [subprocess.Popen([*command, str(number)]) for number in range(8)]
+    assert [worker.wait(60) for worker in workers] == [0] * 8
+    assert FileAuthStore(path).load() is not None
+    assert [entry.name for entry in path.parent.iterdir()] == ["session.json"]
+
+
+@pytest.mark.parametrize("path", ["", "/", "."])
+def test_a_path_without_a_name_is_refused(path: str) -> None:
+    """When the store is made."""
+    with pytest.raises(ConfigurationError, match="name a file"):
+        FileAuthStore(path)
