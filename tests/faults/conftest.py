@@ -17,6 +17,13 @@ def driver(request: pytest.FixtureRequest) -> drivers.Driver:
     return chosen
 
 
+@pytest.fixture(params=[*drivers.ALL, *drivers.BY_THE_CALLER], ids=lambda driver: driver.__name__)
+def any_driver(request: pytest.FixtureRequest) -> drivers.Driver:
+    """The same, and over transports that the caller brings."""
+    chosen: drivers.Driver = request.param
+    return chosen
+
+
 @pytest.fixture
 def server() -> Iterator[RawServer]:
     """A raw server, sound until a test gives it another script."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import anyio
@@ -81,3 +83,70 @@ def trio(url: str, steps: Sequence[Step] = (nothing,), **options: Any) -> list[O
 
 ALL: tuple[Driver, ...] = (sync, aio, aiohttp, trio)
 BY_THE_CALLER: tuple[Driver, ...] = (sync_httpx, aiohttp_client)
+
+
+def outcome_of(sign_in: Callable[[], AuthResult]) -> Outcome:
+    """The value of a sign-in, or the error that it raises."""
+    try:
+        return sign_in()
+    except BosBaseError as error:
+        return error
+
+
+# Makes so many calls at once, and after a step one more of its own timeout; after another step all have ended.
+Crowd = Callable[..., tuple[list[Outcome], Outcome]]
+
+
+def threads(
+    url: str, callers: int, before: Step, after: Step, last: httpx.Timeout, **options: Any
+) -> tuple[list[Outcome], Outcome]:
+    """Over the sync client, from threads."""
+    with BosBase(url, **options) as client, ThreadPoolExecutor(callers) as pool:
+        users = client.collection("users")
+        crowd = [pool.submit(outcome_of, lambda: users.auth_with_token("my-app-token")) for _ in range(callers)]
+        before()
+        outcome = outcome_of(lambda: users.auth_with_token("my-app-token", timeout=last))
+        after()
+        return [call.result() for call in crowd], outcome
+
+
+async def _crowd(
+    options: dict[str, Any], url: str, callers: int, before: Step, after: Step, last: httpx.Timeout
+) -> tuple[list[Outcome], Outcome]:
+    outcomes: list[Outcome] = []
+    async with AsyncBosBase(url, **options) as client:
+        users = client.collection("users")
+
+        async def call(into: list[Outcome], **own: Any) -> None:
+            try:
+                into.append(await users.auth_with_token("my-app-token", **own))
+            except BosBaseError as error:
+                into.append(error)
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(callers):
+                tasks.start_soon(call, outcomes)
+            await anyio.to_thread.run_sync(before)
+            one: list[Outcome] = []
+            await call(one, timeout=last)
+            await anyio.to_thread.run_sync(after)
+        return outcomes, one[0]
+
+
+def tasks_aio(*arguments: Any, **options: Any) -> tuple[list[Outcome], Outcome]:
+    """Over httpx's transport, from tasks of asyncio."""
+    limits = httpx.Limits(max_connections=100)
+    return anyio.run(partial(_crowd, {"transport": httpx.AsyncHTTPTransport(limits=limits), **options}, *arguments))
+
+
+def tasks_aiohttp(*arguments: Any, **options: Any) -> tuple[list[Outcome], Outcome]:
+    """Over httpx-aiohttp, from tasks of asyncio."""
+    return anyio.run(partial(_crowd, options, *arguments))
+
+
+def tasks_trio(*arguments: Any, **options: Any) -> tuple[list[Outcome], Outcome]:
+    """Over httpx's transport, from tasks of trio."""
+    return anyio.run(partial(_crowd, options, *arguments), backend="trio")
+
+
+CROWDS: tuple[Crowd, ...] = (threads, tasks_aio, tasks_aiohttp, tasks_trio)

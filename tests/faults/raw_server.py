@@ -8,12 +8,15 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
 from typing import Self
 
 SIGNED_IN = json.dumps(
     {"token": "jwt.jwt.jwt", "record": {"id": "r1", "collectionId": "c1", "collectionName": "users"}}
 ).encode()
+
+
+TLS_HANDSHAKE = b"\x16"
 
 
 class Connection:
@@ -24,15 +27,22 @@ class Connection:
         self.over = over
 
     def read_request(self) -> bytes:
-        """The next request, whole; empty where the client closed the connection."""
-        received = b""
+        """The next request, whole; what came first, where that is TLS instead of HTTP."""
+        received = self._read()
+        if received.startswith(TLS_HANDSHAKE):
+            return received
         while b"\r\n\r\n" not in received:
             received += self._read()
         head, _, body = received.partition(b"\r\n\r\n")
         lengths = [line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-        while len(body) < int(lengths[0]):
+        while len(body) < int(lengths[0] if lengths else 0):
             body += self._read()
         return head + b"\r\n\r\n" + body
+
+    def until_closed(self) -> None:
+        """Wait for the client to close the connection."""
+        with contextlib.suppress(ConnectionError):
+            self._read()
 
     def _read(self) -> bytes:
         chunk = self.sock.recv(65536)
@@ -89,7 +99,7 @@ class RawServer:
 
     def __init__(self, script: Script = sound, tls: ssl.SSLContext | None = None) -> None:
         self.script = script
-        self.requests: list[bytes] = []
+        self.requests: MutableSequence[bytes] = []
         self.open_connections = 0
         self._tls = tls
         self._over = threading.Event()

@@ -17,6 +17,7 @@ from bosbase_wrapper import (
     UnexpectedResponseError,
 )
 
+from . import drivers
 from .drivers import Driver
 from .raw_server import SIGNED_IN, Connection, RawServer, Script, answer, sound
 
@@ -95,6 +96,10 @@ TOO_SLOW: dict[str, Script] = {
     "100 Continue without an end": pours(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
     "103 Early Hints without an end": pours(b"", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"),
 }
+# What a caller gets who brings httpx's own transport to the sync client; docs/faults.md tells it.
+UNBOUNDED_OVER_HTTPX = [
+    script for name, script in TOO_SLOW.items() if name.startswith(("a status", "headers", "100", "103"))
+]
 UNEXPECTED: dict[str, Script] = {
     "a body without an end": pours(HEAD + b"Content-Type: application/json\r\n\r\n", MEGABYTE),
     "a body of more than 4 MiB": answer(200, MEGABYTE * 4 + SIGNED_IN),
@@ -129,11 +134,15 @@ def cases(kind: type[BosBaseError], scripts: dict[str, Script]) -> list[Any]:
         *cases(UnexpectedResponseError, UNEXPECTED),
     ],
 )
-def test_a_fault_ends_in_its_error(driver: Driver, server: RawServer, script: Script, kind: type[BosBaseError]) -> None:
+def test_a_fault_ends_in_its_error(
+    any_driver: Driver, server: RawServer, script: Script, kind: type[BosBaseError]
+) -> None:
     """The call raises its error after one attempt, tells that it may have been done, and the next call works.
 
     Only a dropped connection would be tried again.
     """
+    if any_driver is drivers.sync_httpx and script in UNBOUNDED_OVER_HTTPX:
+        pytest.skip("httpx's own sync transport limits each read alone")
     slow = kind is RequestTimeoutError
 
     def break_it() -> None:
@@ -143,7 +152,7 @@ def test_a_fault_ends_in_its_error(driver: Driver, server: RawServer, script: Sc
         server.script = sound
 
     retries = 0 if script in DROPPED.values() else 2
-    failed, worked = driver(server.url, [break_it, mend_it], timeout=0.4 if slow else 20, retries=retries)
+    failed, worked = any_driver(server.url, [break_it, mend_it], timeout=0.4 if slow else 20, retries=retries)
     assert type(failed) is kind
     assert failed.__cause__ is None
     assert failed.__context__ is None

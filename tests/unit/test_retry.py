@@ -174,7 +174,7 @@ def in_seconds(seconds: float) -> str:
 )
 def test_retry_after_is_obeyed_up_to_half_a_minute(asked: str, least: float | None, most: float | None) -> None:
     """In seconds or as an HTTP date; more than 30 s, and the call ends."""
-    answer = Answer(503, httpx.Headers({"Retry-After": asked.encode()}))
+    answer = Answer(503, httpx.Headers({b"Retry-After": asked.encode()}))
     delay = delay_before_next(answer, 1, single_use=False)
     if least is None or most is None:
         assert delay is None

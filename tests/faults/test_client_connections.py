@@ -1,0 +1,531 @@
+"""A connection that cannot be made, a pool that ran dry, a server or a client that goes: typed errors, in time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import ssl
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import httpx_aiohttp
+import pytest
+import trustme
+
+from bosbase_wrapper import (
+    AsyncBosBase,
+    AuthResult,
+    BosBase,
+    BosBaseError,
+    ConfigurationError,
+    RequestTimeoutError,
+    TransportError,
+)
+from bosbase_wrapper.server import LiveServer
+
+from . import drivers
+from .drivers import Driver
+from .raw_server import KEEP, SIGNED_IN, Connection, RawServer, answer, sound
+
+FULL_POOL = 100
+LATER = answer(503, b"", "Retry-After: 25")
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """A certificate authority."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets every client of this process trust the authority, as an administrator would."""
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+
+
+def tls(authority: trustme.CA, host: str) -> ssl.SSLContext:
+    """A server's context with a certificate for the host."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(host).configure_cert(context)
+    return context
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Fails where the condition does not come true in 10 s."""
+    ends = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+def holds_until_closed(connection: Connection) -> None:
+    """Answers nothing for as long as the client holds the connection."""
+    connection.until_closed()
+
+
+# --- no connection can be made: nothing was sent, and the error says why in the system's words ---
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def test_refused(any_driver: Driver) -> None:
+    """Nobody listens."""
+    (failed,) = any_driver(f"http://127.0.0.1:{free_port()}", retries=1)
+    expect_no_connection(failed, "127.0.0.1|refused", attempts=2)
+
+
+def test_a_host_that_does_not_exist(any_driver: Driver) -> None:
+    """The resolver knows no address."""
+    (failed,) = any_driver("https://bosbase.invalid", retries=0)
+    expect_no_connection(failed, "not known|resolution|No address")
+
+
+def test_a_certificate_of_an_unknown_authority(any_driver: Driver, authority: trustme.CA) -> None:
+    """Nothing is sent to a server that cannot prove who it is."""
+    with RawServer(tls=tls(authority, "127.0.0.1")) as server:
+        (failed,) = any_driver(server.url, retries=0)
+    expect_no_connection(failed, "certificate verify failed")
+    assert server.requests == []
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_certificate_of_another_host(any_driver: Driver, authority: trustme.CA) -> None:
+    """Nor to another server of a known authority."""
+    with RawServer(tls=tls(authority, "other.example")) as server:
+        (failed,) = any_driver(server.url, retries=0)
+    expect_no_connection(failed, "certificate verify failed")
+    assert server.requests == []
+
+
+def test_https_to_a_server_of_plain_http(any_driver: Driver) -> None:
+    """It is told from a dropped connection."""
+    with RawServer(answer(400)) as server:
+        (failed,) = any_driver(server.url.replace("http:", "https:"), retries=0)
+    expect_no_connection(failed, "SSL|ssl")
+
+
+def expect_no_connection(failed: drivers.Outcome, reason: str, attempts: int = 1) -> None:
+    """The typed error, with what the system said, and the certainty that nothing was done."""
+    assert type(failed) is TransportError
+    assert (failed.attempts, failed.outcome_unknown) == (attempts, False)
+    assert failed.__cause__ is None
+    assert re.match(f"no connection: .*({reason})", str(failed)), str(failed)
+
+
+@contextlib.contextmanager
+def full_queue() -> Generator[int]:
+    """The port of a listener whose queue of connections is full, on all addresses of 127.0.0.0/8."""
+    with contextlib.ExitStack() as sockets:
+        listener = sockets.enter_context(socket.create_server(("0.0.0.0", 0), backlog=0))
+        port: int = listener.getsockname()[1]
+        for _ in range(3):
+            waiting = sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", port))
+        yield port
+
+
+def test_a_connection_that_is_not_made_in_time(any_driver: Driver) -> None:
+    """A server whose queue is full lets the client wait."""
+    with full_queue() as port:
+        (failed,) = any_driver(f"http://127.0.0.1:{port}", retries=0, timeout=1)
+    assert type(failed) is RequestTimeoutError
+    assert (failed.attempts, failed.outcome_unknown) == (1, False)
+
+
+def test_a_host_of_many_addresses_has_one_time_for_all(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty addresses that do not answer take no longer than one."""
+    with full_queue() as port:
+        addresses = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{n}", port)) for n in range(2, 22)]
+        resolve = socket.getaddrinfo
+        monkeypatch.setattr(
+            socket,
+            "getaddrinfo",
+            lambda host, *rest, **o: addresses if "many" in str(host) else resolve(host, *rest, **o),
+        )
+        started = time.monotonic()
+        (failed,) = driver(f"https://many.example:{port}", retries=0, timeout=0.5)
+    assert isinstance(failed, RequestTimeoutError)
+    assert time.monotonic() - started < 5
+
+
+# --- TLS ---
+
+
+@pytest.mark.usefixtures("trusted")
+def test_tls_that_works(any_driver: Driver, authority: trustme.CA) -> None:
+    """An authority that SSL_CERT_FILE names is trusted."""
+    with RawServer(tls=tls(authority, "127.0.0.1")) as server:
+        outcomes = any_driver(server.url, steps=[drivers.nothing] * 3)
+    assert [type(outcome) for outcome in outcomes] == [AuthResult] * 3
+
+
+def breaks_a_record(connection: Connection) -> None:
+    """Sends bytes that are no TLS, past the TLS of the connection."""
+    with socket.socket(fileno=os.dup(connection.sock.fileno())) as bare:
+        bare.sendall(b"\x17\x03\x03\x00\x20" + b"x" * 32)
+        connection.until_closed()
+
+
+def ends_without_goodbye(connection: Connection) -> None:
+    """Ends TCP in the middle of the answer, without the end of TLS."""
+    connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n" + SIGNED_IN)
+    connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize("script", [breaks_a_record, ends_without_goodbye])
+def test_tls_that_breaks_in_the_answer(any_driver: Driver, authority: trustme.CA, script: Any) -> None:
+    """It is as a dropped connection, and the next call works."""
+    with RawServer(tls=tls(authority, "127.0.0.1")) as server:
+
+        def break_it() -> None:
+            server.script = script
+
+        def mend_it() -> None:
+            server.script = sound
+
+        failed, worked = any_driver(server.url, steps=[break_it, mend_it], retries=0)
+    assert type(failed) is TransportError
+    assert (failed.attempts, failed.outcome_unknown) == (1, True)
+    assert isinstance(worked, AuthResult)
+
+
+@pytest.mark.usefixtures("trusted")
+def test_plain_http_to_a_server_of_tls(any_driver: Driver, authority: trustme.CA) -> None:
+    """The server's alert is no HTTP, or it ends the connection without a word."""
+    with RawServer(tls=tls(authority, "127.0.0.1")) as server:
+        (failed,) = any_driver(server.url.replace("https:", "http:"), retries=0)
+    assert type(failed) is TransportError
+
+
+# --- proxies ---
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[RawServer]:
+    """A proxy that the environment names."""
+    with RawServer() as server:
+        monkeypatch.setenv("HTTP_PROXY", server.url)
+        monkeypatch.setenv("HTTPS_PROXY", server.url)
+        yield server
+
+
+@pytest.mark.filterwarnings("ignore::bosbase_wrapper.InsecureTransportWarning")
+@pytest.mark.parametrize("driver", [drivers.sync, drivers.aiohttp, drivers.trio])
+def test_a_proxy_of_the_environment_is_used(driver: Driver, proxy: RawServer) -> None:
+    """Also where httpx-aiohttp is installed, which would pass it by."""
+    (outcome,) = driver("http://bosbase.invalid")
+    assert isinstance(outcome, AuthResult)
+    assert proxy.requests[0].startswith(b"POST http://bosbase.invalid/api/collections/users/auth-with-token HTTP/1.1")
+
+
+@pytest.mark.parametrize("driver", [drivers.sync, drivers.aiohttp, drivers.trio])
+def test_a_proxy_that_refuses(driver: Driver, proxy: RawServer) -> None:
+    """Nothing reached the server."""
+    proxy.script = answer(403)
+    (failed,) = driver("https://bosbase.invalid", retries=0)
+    assert type(failed) is TransportError
+    assert (str(failed), failed.outcome_unknown) == ("the proxy refused the connection", False)
+
+
+def test_a_proxy_given_to_httpx_aiohttp_that_refuses(server: RawServer) -> None:
+    """The same over the caller's own transport."""
+    server.script = answer(403)
+
+    async def main() -> None:
+        transport = httpx_aiohttp.AiohttpTransport(proxy=httpx.Proxy(server.url))
+        async with AsyncBosBase("https://bosbase.invalid", transport=transport, retries=0) as client:
+            with pytest.raises(TransportError, match="the proxy refused") as caught:
+                await client.collection("users").auth_with_token("token")
+        assert caught.value.outcome_unknown is False
+
+    anyio.run(main)
+
+
+def test_no_proxy_alone_is_no_proxy(driver: Driver, server: RawServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NO_PROXY does not cost the transport that is bounded and fast."""
+    monkeypatch.setenv("NO_PROXY", "example.com")
+    (outcome,) = driver(server.url)
+    assert isinstance(outcome, AuthResult)
+
+
+# --- the transport that serves ---
+
+
+def test_without_the_extra_fast_httpx_serves(server: RawServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The async client works, and understands its errors, where neither httpx-aiohttp nor aiohttp is there."""
+    monkeypatch.setitem(sys.modules, "httpx_aiohttp", None)
+    monkeypatch.delitem(sys.modules, "aiohttp")
+    (worked,) = drivers.aiohttp(server.url)
+    assert isinstance(worked, AuthResult)
+    assert b"\r\nuser-agent: bosbase-wrapper/" in server.requests[0].lower()
+    server.script = holds_until_closed
+    (failed,) = drivers.aiohttp(server.url, timeout=0.2)
+    assert isinstance(failed, RequestTimeoutError)
+
+
+@pytest.mark.filterwarnings("ignore::bosbase_wrapper.InsecureTransportWarning")
+@pytest.mark.parametrize("share_a_session", [False, True])
+def test_no_cookie_comes_back_over_a_callers_aiohttp(server: RawServer, share_a_session: bool) -> None:
+    """Of our calls; the caller's own requests over the same session keep theirs."""
+    server.script = answer(200, SIGNED_IN, "Content-Type: application/json", "Set-Cookie: who=canary; Path=/")
+    url = server.url.replace("127.0.0.1", "localhost")  # aiohttp keeps no cookie of an address
+
+    async def main() -> None:
+        import aiohttp
+
+        session = aiohttp.ClientSession() if share_a_session else None
+        transport = httpx_aiohttp.AiohttpTransport(client=session)
+        async with httpx.AsyncClient(transport=transport) as http:
+            for client in (AsyncBosBase(url, http_client=http), AsyncBosBase(url, http_client=http)):
+                for _ in range(2):
+                    await client.collection("users").auth_with_token("token")
+            assert not any(b"canary" in request for request in server.requests)
+            owner = transport.client
+            assert isinstance(owner, aiohttp.ClientSession)
+            await (await owner.post(url)).read()
+            await (await owner.post(url)).read()
+            assert b"canary" in server.requests[-1]
+            assert [cookie.key for cookie in owner.cookie_jar] == ["who"]
+            assert len(owner.cookie_jar) == 1
+            await AsyncBosBase(url, http_client=http).collection("users").auth_with_token("token")
+            assert b"canary" not in server.requests[-1]
+
+    anyio.run(main)
+
+
+@pytest.mark.filterwarnings("ignore::bosbase_wrapper.InsecureTransportWarning")
+def test_no_cookie_comes_back_over_any_transport(any_driver: Driver, server: RawServer) -> None:
+    """What one answer sets, no later call sends."""
+    server.script = answer(200, SIGNED_IN, "Content-Type: application/json", "Set-Cookie: who=canary; Path=/")
+    url = server.url.replace("127.0.0.1", "localhost")
+    outcomes = any_driver(url, steps=[drivers.nothing] * 3)
+    assert [type(outcome) for outcome in outcomes] == [AuthResult] * 3
+    assert not any(b"canary" in request or b"ookie:" in request for request in server.requests)
+
+
+# --- a pool that ran dry ---
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("crowd", drivers.CROWDS)
+def test_a_pool_that_ran_dry(crowd: drivers.Crowd, server: RawServer) -> None:
+    """The call that found no connection in its pool timeout raises, nothing of it was sent, and all others end well."""
+    release = threading.Event()
+
+    def waits(connection: Connection) -> object:
+        release.wait(20)
+        return sound(connection)
+
+    def all_are_taken() -> None:
+        wait_until(lambda: len(server.requests) == FULL_POOL)
+
+    server.script = waits
+    others, failed = crowd(server.url, FULL_POOL, all_are_taken, release.set, httpx.Timeout(20, pool=0.2), timeout=40)
+    assert type(failed) is RequestTimeoutError
+    assert str(failed) == "no connection of the pool was free in time"
+    assert (failed.attempts, failed.outcome_unknown) == (1, False)
+    assert [type(outcome) for outcome in others] == [AuthResult] * FULL_POOL
+    assert len(server.requests) == FULL_POOL
+
+
+# --- the client goes ---
+
+
+def a_call(client: BosBase, into: list[BaseException], **options: Any) -> threading.Thread:
+    """A call in a thread of its own, which keeps what it raises."""
+
+    def run() -> None:
+        try:
+            client.collection("users").auth_with_token("token", **options)
+        except BosBaseError as error:
+            into.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize(("retries", "kind"), [(0, TransportError), (2, ConfigurationError)])
+def test_closing_from_another_thread_ends_a_call(server: RawServer, retries: int, kind: type[BosBaseError]) -> None:
+    """At once and not at the end of its timeout; the error tells that it may have been done."""
+    server.script = holds_until_closed
+    client = BosBase(server.url, timeout=100, retries=retries)
+    raised: list[BaseException] = []
+    thread = a_call(client, raised)
+    wait_until(lambda: len(server.requests) == 1)
+    client.close()
+    thread.join(20)
+    assert [type(error) for error in raised] == [kind]
+    (error,) = raised
+    assert isinstance(error, BosBaseError)
+    assert (error.attempts, error.outcome_unknown) == (1, True)
+    wait_until(lambda: server.open_connections == 0)
+
+
+def test_closing_from_another_thread_ends_a_wait(server: RawServer) -> None:
+    """A call that waits for its next attempt ends at once."""
+    server.script = LATER
+    client = BosBase(server.url)
+    raised: list[BaseException] = []
+    thread = a_call(client, raised)
+    wait_until(lambda: len(server.requests) == 1)
+    client.close()
+    thread.join(15)
+    assert [(type(error), str(error)) for error in raised] == [(ConfigurationError, "the client is closed")]
+    assert len(server.requests) == 1
+
+
+ASYNC: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
+    "aio": ("asyncio", lambda: {"transport": httpx.AsyncHTTPTransport()}),
+    "aiohttp": ("asyncio", dict),
+    "trio": ("trio", dict),
+}
+each_async = pytest.mark.parametrize(("backend", "options"), ASYNC.values(), ids=ASYNC)
+
+
+@each_async
+def test_closing_from_another_task_ends_a_call(
+    server: RawServer, backend: str, options: Callable[[], dict[str, Any]]
+) -> None:
+    """With a typed error, long before its timeout."""
+    server.script = holds_until_closed
+
+    async def close_later(client: AsyncBosBase) -> None:
+        await anyio.to_thread.run_sync(wait_until, lambda: len(server.requests) == 1)
+        await client.aclose()
+
+    async def main() -> BosBaseError:
+        client = AsyncBosBase(server.url, timeout=100, retries=0, **options())
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(close_later, client)
+            with anyio.fail_after(20), pytest.raises(BosBaseError) as caught:
+                await client.collection("users").auth_with_token("token")
+        with pytest.raises(ConfigurationError, match="closed"):
+            await client.collection("users").auth_with_token("token")
+        return caught.value
+
+    failed = anyio.run(main, backend=backend)
+    assert (failed.attempts, failed.outcome_unknown) == (1, True)
+    wait_until(lambda: server.open_connections == 0)
+
+
+# --- calls that are cancelled ---
+
+
+@each_async
+def test_cancelled_calls_leave_no_connection_behind(
+    server: RawServer, backend: str, options: Callable[[], dict[str, Any]]
+) -> None:
+    """More of them than the pool has places, some of them still waiting for one; the client works on."""
+    server.script = holds_until_closed
+
+    async def main() -> None:
+        async with AsyncBosBase(server.url, timeout=100, **options()) as client:
+            users = client.collection("users")
+            async with anyio.create_task_group() as tasks:
+                for _ in range(FULL_POOL + 20):
+                    tasks.start_soon(users.auth_with_token, "token")
+                await anyio.to_thread.run_sync(wait_until, lambda: len(server.requests) == FULL_POOL)
+                tasks.cancel_scope.cancel()
+            await anyio.to_thread.run_sync(wait_until, lambda: server.open_connections == 0)
+            server.script = sound
+            assert isinstance(await users.auth_with_token("token"), AuthResult)
+
+    anyio.run(main, backend=backend)
+
+
+@each_async
+def test_a_wait_can_be_cancelled(server: RawServer, backend: str, options: Callable[[], dict[str, Any]]) -> None:
+    """At once, and nothing is sent after it."""
+    server.script = LATER
+
+    async def main() -> None:
+        async with AsyncBosBase(server.url, **options()) as client:
+            with anyio.move_on_after(0.3) as scope:
+                await client.collection("users").auth_with_token("token")
+            assert scope.cancelled_caught
+
+    started = time.monotonic()
+    anyio.run(main, backend=backend)
+    assert time.monotonic() - started < 15
+    assert len(server.requests) == 1
+
+
+def test_a_call_that_timed_out_leaves_no_connection_behind(driver: Driver, server: RawServer) -> None:
+    """It is closed, since an answer may still come over it."""
+
+    def none_is_left() -> None:
+        server.script = sound
+        wait_until(lambda: server.open_connections == 0)
+
+    server.script = holds_until_closed
+    failed, worked = driver(server.url, steps=[drivers.nothing, none_is_left], timeout=0.3)
+    assert isinstance(failed, RequestTimeoutError)
+    assert isinstance(worked, AuthResult)
+
+
+# --- the server goes ---
+
+
+@pytest.mark.timeout(100)
+def test_a_server_restarted_under_32_threads(tmp_path: Path) -> None:
+    """Each call ends in its value or its typed error, and every thread signs in again afterwards."""
+    over = threading.Event()
+    outcomes: list[drivers.Outcome] = []
+    last: list[drivers.Outcome] = []
+
+    def sign_in_again_and_again() -> None:
+        while not over.is_set():
+            outcomes.append(drivers.outcome_of(lambda: users.auth_with_token("restart-token")))
+        last.append(drivers.outcome_of(lambda: users.auth_with_token("restart-token")))
+
+    with LiveServer(tmp_path / "data", port=free_port()) as server, BosBase(server.url) as client:
+        server.create_record("users", email="restart@example.com", password="password1234")
+        users = client.collection("users")
+        users.bind_custom_token("restart@example.com", "password1234", "restart-token")
+        threads = [threading.Thread(target=sign_in_again_and_again) for _ in range(32)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: len(outcomes) > 100)
+        server.kill()
+        time.sleep(0.3)
+        server.start()
+        came_back = len(outcomes)
+        wait_until(lambda: len(outcomes) > came_back + 100)
+        over.set()
+        for thread in threads:
+            thread.join(60)
+    assert {type(outcome) for outcome in outcomes} <= {AuthResult, TransportError}
+    assert [type(outcome) for outcome in last] == [AuthResult] * 32
+
+
+def test_a_connection_that_the_server_closed_meanwhile_is_not_used(driver: Driver, server: RawServer) -> None:
+    """An idle connection goes, and the next call makes its own, at its first attempt."""
+
+    def sound_once(connection: Connection) -> object:
+        sound(connection)
+        return KEEP if len(server.requests) > 1 else None
+
+    def wait_for_its_end() -> None:
+        wait_until(lambda: server.open_connections == 0)
+        time.sleep(0.05)  # the end is on its way to the client
+
+    server.script = sound_once
+    outcomes = driver(server.url, steps=[drivers.nothing, wait_for_its_end], retries=0)
+    assert [type(outcome) for outcome in outcomes] == [AuthResult] * 2

@@ -1,0 +1,105 @@
+"""A client that has made thousands of calls holds no more memory than one that has made a hundred."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import tracemalloc
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from bosbase_wrapper import AsyncBosBase, BosBase, BosBaseError
+
+from .raw_server import Connection, RawServer, answer, sound
+
+REFUSED = answer(400, b'{"data": {}, "message": "Failed to authenticate.", "status": 400}')
+ROOM = 128 * 1024  # what caches of the libraries may still take; 330 bytes a call in the short form
+SHORT, LONG = 400, 20_000
+
+
+def mixed() -> Callable[[Connection], object]:
+    """Signs in, refuses, and drops the connection in turn."""
+    count = 0
+
+    def script(connection: Connection) -> object:
+        nonlocal count
+        count += 1
+        if count % 10 == 0:
+            return None
+        return (sound if count % 2 else REFUSED)(connection)
+
+    return script
+
+
+def growth(calls: int, make_calls: Callable[[int], None]) -> int:
+    """The bytes that so many calls leave behind, once all is warm."""
+    make_calls(100)
+    gc.collect()
+    before, _ = tracemalloc.get_traced_memory()
+    make_calls(calls)
+    gc.collect()
+    after, _ = tracemalloc.get_traced_memory()
+    return after - before
+
+
+@pytest.fixture
+def traced() -> Any:
+    """Counts memory for the test's time."""
+    tracemalloc.start()
+    yield
+    tracemalloc.stop()
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize("calls", [SHORT, pytest.param(LONG, marks=pytest.mark.long)])
+def test_memory_stays_flat(server: RawServer, calls: int) -> None:
+    """Over values, refusals and dropped connections alike."""
+    server.script = mixed()
+    server.requests = deque(maxlen=1)
+    with BosBase(server.url, retries=0) as client:
+
+        def make_calls(number: int) -> None:
+            for _ in range(number):
+                with contextlib.suppress(BosBaseError):
+                    client.collection("users").auth_with_token("token")
+
+        assert growth(calls, make_calls) < ROOM
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize("calls", [SHORT, pytest.param(LONG, marks=pytest.mark.long)])
+@pytest.mark.parametrize("options", [dict, lambda: {"transport": httpx.AsyncHTTPTransport()}], ids=["aiohttp", "aio"])
+def test_memory_stays_flat_in_tasks(server: RawServer, calls: int, options: Callable[[], dict[str, Any]]) -> None:
+    """Over each transport of the async client, ten tasks at a time, some of them cancelled."""
+    server.script = mixed()
+    server.requests = deque(maxlen=1)
+
+    async def main() -> None:
+        async with AsyncBosBase(server.url, retries=0, **options()) as client:
+
+            async def one(cancelled: bool) -> None:
+                with anyio.move_on_after(0 if cancelled else None), contextlib.suppress(BosBaseError):
+                    await client.collection("users").auth_with_token("token")
+
+            async def make_calls(number: int) -> None:
+                for _ in range(number // 10):
+                    async with anyio.create_task_group() as tasks:
+                        for position in range(10):
+                            tasks.start_soon(one, position == 0)
+
+            await make_calls(100)
+            gc.collect()
+            before, _ = tracemalloc.get_traced_memory()
+            await make_calls(calls)
+            gc.collect()
+            after, _ = tracemalloc.get_traced_memory()
+        assert after - before < ROOM
+
+    anyio.run(main)
