@@ -6,6 +6,7 @@ Every run of pytest in the environment loads this module: what takes time to imp
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
 import pytest
@@ -53,7 +54,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Fail a test of a server that died at once, with the end of its log."""
     server = item.config.stash.get(_SERVER, None)
     if server and "bosbase_server" in getattr(item, "fixturenames", ()):
-        server.require_running()
+        with _in_plain_words():
+            server.require_running()
+
+
+@contextmanager
+def _in_plain_words() -> Generator[None]:
+    """Shows the log of a server that is gone, and no traceback of ours."""
+    try:
+        yield
+    except RuntimeError as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture(scope="session")
@@ -65,10 +76,13 @@ def bosbase_server(pytestconfig: pytest.Config) -> Generator[LiveServer | Runnin
         return
     from bosbase_wrapper.server import LiveServer
 
-    with LiveServer() as server:
-        pytestconfig.stash[_SERVER] = server
-        yield server
+    server = LiveServer()
+    with _in_plain_words():
+        server.start()
+    pytestconfig.stash[_SERVER] = server
+    yield server
     del pytestconfig.stash[_SERVER]
+    server.stop()
 
 
 @pytest.fixture

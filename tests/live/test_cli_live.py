@@ -28,6 +28,8 @@ from tests.faults.raw_server import RawServer
 
 COMMAND = str(Path(sys.executable).with_name("bosbase-tokens"))
 PASSWORD = "password-canary"
+# Passwords that are quick to try.
+QUICK = {"name": "password", "type": "password", "system": True, "hidden": True, "required": True, "min": 8, "cost": 4}
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
@@ -158,14 +160,19 @@ def test_a_second_factor(
 
 def test_check(
     server: LiveServer,
-    email: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """An account that the server refuses is exit code 1; the report is written where it was asked for."""
+    """A sound server is exit code 0, an account that it refuses 1; the report is written where it was asked for."""
+    name = generate_token("quick")
+    server.create_collection({"name": name, "type": "auth", "fields": [QUICK]})
+    server.create_record(name, email="user@example.com", password=PASSWORD)
+    options = ["--collection", name, "--email", "user@example.com", "--json", "--report", str(tmp_path / "report.html")]
+    monkeypatch.setenv("BOSBASE_PASSWORD", PASSWORD)
+    assert main(["check", server.url, *options]) == 0
+    assert json.loads(capsys.readouterr().out)["ok"] is True
     monkeypatch.setenv("BOSBASE_PASSWORD", "wrong-canary")
-    options = ["--collection", "users", "--email", email, "--json", "--report", str(tmp_path / "report.html")]
     assert main(["check", server.url, *options]) == 1
     out, err = capsys.readouterr()
     assert json.loads(out)["ok"] is False

@@ -1,0 +1,214 @@
+"""The pytest plugin in suites of its users', each a run of pytest of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+import bosbase_wrapper.check  # noqa: F401  # see `plain`
+from bosbase_wrapper import BosBase, InvalidCredentialsError, generate_token
+from bosbase_wrapper.server import LiveServer
+from tests.faults.raw_server import RawServer
+
+from .test_cli_live import QUICK
+
+pytest_plugins = ["pytester"]
+
+PASSWORD = "password-canary"
+
+
+@pytest.fixture(autouse=True)
+def plain(pytester: pytest.Pytester, server: LiveServer) -> None:
+    """A user's suite: warnings are errors, and it is about nothing but the plugin.
+
+    A run of pytest inside of this one forgets the modules that it was the first to import, and a second copy of
+    httpcore's errors would be caught by nobody: so a call of the outer run's comes first.
+    """
+    with BosBase(server.url) as client, pytest.raises(InvalidCredentialsError):
+        client.collection("users").auth_with_token("token-canary")
+    pytester.makeini("[pytest]\nfilterwarnings = error\naddopts = -p no:cacheprovider")
+
+
+def test_a_suite_with_a_server_and_a_client(pytester: pytest.Pytester) -> None:
+    """One server for the session, a client for each test, and both gone at the end, in any order of tests."""
+    pytester.makepyfile(
+        """
+        import pytest
+        from bosbase_wrapper import ConfigurationError
+
+        seen = []
+
+        @pytest.mark.parametrize("number", [1, 2])
+        def test_life(bosbase_server, bosbase_client, number):
+            email = f"user{number}@example.com"
+            bosbase_server.create_record("users", email=email, password="password-1")
+            users = bosbase_client.collection("users")
+            users.bind_custom_token(email, "password-1", f"token-{number}")
+            assert users.auth_with_token(f"token-{number}").record.id
+            seen.append((bosbase_server, bosbase_client))
+            if len(seen) == 2:
+                assert seen[0][0] is seen[1][0]
+                assert seen[0][1] is not seen[1][1]
+                with pytest.raises(ConfigurationError):
+                    seen[0][1].collection("users").auth_with_token("token-1")
+
+        @pytest.fixture(scope="session", autouse=True)
+        def gone(request):
+            yield
+            assert seen[0][0].pid is None
+        """
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=2)
+
+
+def test_a_server_that_died(pytester: pytest.Pytester) -> None:
+    """The next test that needs it fails at once, with the end of its log; the others go on."""
+    pytester.makepyfile(
+        """
+        import os, signal, time
+
+        def test_kills(bosbase_server):
+            os.kill(bosbase_server.pid, signal.SIGKILL)
+            time.sleep(0.2)
+
+        def test_needs_it(bosbase_client):
+            raise AssertionError("came this far")
+
+        def test_needs_it_not():
+            pass
+        """
+    )
+    result = pytester.runpytest_inprocess("-p", "no:randomly")
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["the server does not run:", "*Server started at http://127.0.0.1:*"])
+    result.stdout.no_fnmatch_line("*came this far*")
+
+
+def test_a_server_that_does_not_start(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason is told in the error of each test that needs it."""
+    monkeypatch.setenv("BOSBASE_POCKETBASE", "/nonexistent/pocketbase")
+    pytester.makepyfile("def test_needs_it(bosbase_server): pass")
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["the server did not come up:", "*/nonexistent/pocketbase*"])
+
+
+def test_a_server_that_runs_already(pytester: pytest.Pytester, server: LiveServer) -> None:
+    """With --bosbase-url the client is that server's; what only an embedded one can do is a usage error."""
+    pytester.makepyfile(
+        f"""
+        def test_client(bosbase_server, bosbase_client):
+            assert bosbase_server.url == bosbase_client.base_url == {server.url!r}
+            assert repr(bosbase_server) == "RunningServer({server.url!r})"
+            assert not hasattr(bosbase_server, "__len__")
+
+        def test_embedded(bosbase_server):
+            bosbase_server.create_record("users")
+        """
+    )
+    result = pytester.runpytest_inprocess("--bosbase-url", server.url)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        ["*UsageError: bosbase_server.create_record needs the embedded server: leave out --bosbase-url"]
+    )
+
+
+def test_a_url_that_is_none(pytester: pytest.Pytester) -> None:
+    """--bosbase-url with a typing error is told by its name."""
+    pytester.makepyfile("def test_client(bosbase_client): pass")
+    result = pytester.runpytest_inprocess("--bosbase-url", "localhost:8090")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*UsageError: --bosbase-url: base_url must be an http:// or https:// URL with a host"])
+
+
+def test_the_option_is_documented(pytester: pytest.Pytester) -> None:
+    """`pytest --help` and `pytest --fixtures` tell what there is, each name with the prefix."""
+    pytester.runpytest_inprocess("--help").stdout.fnmatch_lines(["bosbase:", "*--bosbase-url=URL*"])
+    fixtures = pytester.runpytest_inprocess("--fixtures")
+    fixtures.stdout.fnmatch_lines(["bosbase_server*session*", "*An embedded server for the session*"])
+    fixtures.stdout.fnmatch_lines(["bosbase_client*", "*A client of the server for one test*"])
+    fixtures.stdout.fnmatch_lines(["bosbase_contract*", "*fails the test, with a table*"])
+
+
+# --- the contract ---
+
+
+@pytest.fixture
+def account(server: LiveServer) -> dict[str, str]:
+    """An account of a collection whose passwords are quick to try."""
+    collection = generate_token("quick")
+    server.create_collection({"name": collection, "type": "auth", "fields": [QUICK]})
+    server.create_record(collection, email="user@example.com", password=PASSWORD)
+    return {"collection": collection, "email": "user@example.com", "password": PASSWORD}
+
+
+def test_a_sound_server_keeps_the_contract(
+    server: LiveServer, account: dict[str, str], pytester: pytest.Pytester
+) -> None:
+    """The fixture gives the report, for the test to look at the advice."""
+    pytester.makepyfile(
+        f"""
+        def test_contract(bosbase_contract):
+            report = bosbase_contract({server.url!r}, {account!r})
+            assert report.ok and report.requests > 50
+        """
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+@pytest.fixture
+def silent() -> Iterator[RawServer]:
+    """A server that hangs up on everybody."""
+    with RawServer(lambda _: None) as silent:
+        yield silent
+
+
+def test_a_contract_that_is_not_kept(silent: RawServer, pytester: pytest.Pytester) -> None:
+    """The test fails with the table, without a traceback, and without the password although locals are shown."""
+    (pytester.path / "password").write_text(PASSWORD)
+    pytester.makepyfile(
+        f"""
+        from pathlib import Path
+
+        class Account(dict):
+            def __repr__(self):
+                return "<account>"
+
+        def test_contract(bosbase_contract):
+            account = Account(email="user@example.com", password=Path("password").read_text())
+            bosbase_contract({silent.url!r}, account)
+        """
+    )
+    result = pytester.runpytest_inprocess("--showlocals")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"*{silent.url}*collection users*", "*UNFINISHED*"])
+    result.stdout.no_fnmatch_line("*Traceback*")
+    result.stdout.no_fnmatch_line(f"*{PASSWORD}*")
+
+
+def test_the_check_is_missing(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra `check` was not installed: the error tells how to."""
+    for name in [name for name in sys.modules if name.startswith("bosbase_wrapper.check")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "jsonschema", None)
+    pytester.makepyfile("def test_contract(bosbase_contract): pass")
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(['*bosbase_contract needs jsonschema: pip install "bosbase-wrapper?check?"*'])
+
+
+# --- what every run of pytest in the environment pays ---
+
+
+def test_the_plugin_imports_nothing_heavy() -> None:
+    """It is loaded in suites that never use it."""
+    code = (
+        "import pytest, sys, bosbase_wrapper.pytest_plugin\n"
+        "heavy = {'httpx', 'attr', 'bosbase_client', 'bosbase_wrapper.server', 'jsonschema'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert result.stdout == "[]\n"
