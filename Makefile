@@ -108,6 +108,13 @@ format: $(VENV)/.lint ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+.PHONY: bench bench-quick
+bench: $(VENV)/.bench ## Measure this client beside others, into docs/benchmarks (some ten minutes on a quiet machine)
+	$(BIN)/python -m benchmarks docs/benchmarks
+
+bench-quick: $(VENV)/.bench ## The same with fewer rounds, into .scratch/benchmarks (under two minutes)
+	$(BIN)/python -m benchmarks --quick .scratch/benchmarks
+
 .PHONY: pins
 pins: ## Take the newest versions that pyproject.toml allows into constraints.txt
 	$(PYTHON) -m venv --clear .scratch/pins
