@@ -1,0 +1,1 @@
+"""`make bench`: this client beside what people use today. docs/benchmarks/ has the results."""
