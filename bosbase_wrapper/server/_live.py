@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import secrets
 import shutil
 import signal
@@ -55,7 +56,7 @@ class LiveServer:
     @property
     def pid(self) -> int | None:
         """The number of the server's process; None while it does not run."""
-        return self._process.pid if self._process else None
+        return self._process.pid if self._process and self._process.is_running() else None
 
     def __enter__(self) -> Self:
         self.start()
@@ -67,17 +68,21 @@ class LiveServer:
     def start(self) -> None:
         """Start the server and wait until it answers; nothing happens where it runs."""
         with self._lock:
-            if self._process and self._process.is_running():
+            if self.pid:
                 return
+            program = executable()
+            self._end(signal.SIGTERM)  # what is left of one that ended by itself
+            atexit.register(self.stop)  # for one who forgets to: orderly, and the folder goes too
             self.admin_password = secrets.token_urlsafe(24)
             folder = self._make_folder()
             tries = 1 if self._wanted_port else _TRIES
-            while not self._try_to_start(folder, last=tries == 1):
+            while not self._try_to_start(program, folder, last=tries == 1):
                 tries -= 1
 
     def stop(self) -> None:
         """Stop the server; a temporary data folder goes with it."""
         with self._lock:
+            atexit.unregister(self.stop)
             self._end(signal.SIGTERM)
             if self._temporary:
                 shutil.rmtree(self._temporary, ignore_errors=True)
@@ -91,7 +96,7 @@ class LiveServer:
     def require_running(self) -> None:
         """Raise RuntimeError, with the last lines of the log, where the server does not run, as after a crash."""
         with self._lock:
-            if not (self._process and self._process.is_running()):
+            if not self.pid:
                 raise RuntimeError("the server does not run:\n" + self._end_of_log())
 
     def api(self, method: str, path: str, json: Any = None) -> Any:
@@ -134,21 +139,22 @@ class LiveServer:
         """The folder of all that is not data: the hooks that run, the log."""
         if self._temporary is None:
             self._temporary = Path(tempfile.mkdtemp(prefix="bosbase-"))
-            shutil.copytree(hooks_dir(), self._temporary / "pb_hooks")
-            shutil.copy(HERE / "live_hooks" / "superuser.pb.js", self._temporary / "pb_hooks")
+            for source in (hooks_dir(), HERE / "live_hooks"):
+                shutil.copytree(source, self._temporary / "pb_hooks", dirs_exist_ok=True)
         return self._temporary
 
-    def _try_to_start(self, folder: Path, *, last: bool) -> bool:
+    def _try_to_start(self, program: Path, folder: Path, *, last: bool) -> bool:
         self._port = self._wanted_port or _free_port()
         environment = {"BOSBASE_ADMIN_EMAIL": self.admin_email, "BOSBASE_ADMIN_PASSWORD": self.admin_password}
         log = folder / "log"
-        self._process = Process(self._command(folder), environment, log)
+        self._process = Process(self._command(program, folder), environment, log)
         self._jwt = ""
         ends = time.monotonic() + _START_SECONDS
         while self._process.is_running() and time.monotonic() < ends:
-            if self._answers():
+            # Its own word: an answer on the port could be another server's.
+            if "Server started" in log.read_text(errors="replace"):
                 return True
-            time.sleep(0.02)
+            time.sleep(0.01)
         self._end(signal.SIGTERM)
         end = self._end_of_log()
         if last or "address already in use" not in end:
@@ -162,18 +168,10 @@ class LiveServer:
         lines = (self._temporary / "log").read_text(errors="replace").splitlines()
         return "\n".join(lines[-_LOG_LINES:])
 
-    def _answers(self) -> bool:
-        # A superuser's sign-in tells our server from another that took the port.
-        try:
-            self.api("GET", "/api/health")
-        except httpx.HTTPError:
-            return False
-        return True
-
-    def _command(self, folder: Path) -> list[str]:
+    def _command(self, program: Path, folder: Path) -> list[str]:
         data = self._data_dir or folder / "pb_data"
         return [
-            str(executable()),
+            str(program),
             "serve",
             f"--http=127.0.0.1:{self._port}",
             f"--dir={data}",

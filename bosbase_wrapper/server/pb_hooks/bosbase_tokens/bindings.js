@@ -24,6 +24,7 @@ const UPSERT = `
   INSERT INTO ${TABLE} (id, collectionRef, recordRef, tokenHash, created, updated)
   VALUES ({:id}, {:collection}, {:record}, {:hash}, strftime('%Y-%m-%d %H:%M:%fZ'), strftime('%Y-%m-%d %H:%M:%fZ'))
   ON CONFLICT (collectionRef, tokenHash) DO UPDATE SET recordRef = excluded.recordRef, updated = excluded.updated`;
+const OWNER = `SELECT recordRef FROM ${TABLE} WHERE collectionRef = {:collection} AND tokenHash = {:hash}`;
 
 /** Runs a statement. */
 function run(app, sql, params) {
@@ -125,11 +126,11 @@ function owner(app, collection, token) {
   if (!isReady(app)) {
     return null;
   }
-  const row = new DynamicModel({ recordRef: "" });
-  const sql = `SELECT recordRef FROM ${TABLE} WHERE collectionRef = {:collection} AND tokenHash = {:hash}`;
+  const record = new Record();
+  const bound = $dbx.exp(`[[id]] = (${OWNER})`, { collection: collection.id, hash: $security.sha256(token) });
   try {
-    app.db().newQuery(sql).bind({ collection: collection.id, hash: $security.sha256(token) }).one(row);
-    return app.findRecordById(collection, row.recordRef);
+    app.recordQuery(collection).andWhere(bound).limit(1).one(record);
+    return record;
   } catch (err) {
     if (failures.isMissing(err)) {
       return null;
