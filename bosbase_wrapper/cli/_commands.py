@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from bosbase_wrapper._errors import BosBaseError, TokenRotationError
-from bosbase_wrapper._stores import FileAuthStore
-from bosbase_wrapper._tokens import generate_token
-from bosbase_wrapper._version import __version__
+from bosbase_wrapper import BosBaseError, FileAuthStore, TokenRotationError, __version__, generate_token
 
 from ._given import COLLECTION, EMAIL, JSON, SERVER, Command, Given
 from ._secrets import OLD_TOKEN, PASSWORD, TOKEN

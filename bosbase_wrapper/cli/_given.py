@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from bosbase_wrapper._errors import BosBaseError
+from bosbase_wrapper import BosBaseError
 
 from . import _output, _secrets
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from bosbase_wrapper._errors import ApiError, BosBaseError, ConfigurationError, MfaRequiredError, TokenRotationError
+from bosbase_wrapper import ApiError, BosBaseError, ConfigurationError, MfaRequiredError, TokenRotationError
 
 REFUSED: Final = 1
 WRONG_USAGE: Final = 2
