@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import schemathesis
 import yaml
@@ -21,7 +23,8 @@ Judge = Callable[[State, Response, Case], None]
 SPEC: Final = Path(__file__).parents[2] / "openapi.yaml"
 _SECRETS: Final = ("password", "token", "mfaId")
 _HIDDEN: Final = {"password", "passwordHash", "tokenKey", "tokenHash"}
-_SHORT: Final = 8  # what is shorter stands in many an answer by chance
+_SHORT: Final = 8
+_JWT: Final = re.compile(r"eyJ[\w-]+\.(eyJ[\w-]+)\.[\w-]+")
 
 
 def operation_of(case: Case) -> str:
@@ -75,19 +78,29 @@ def the_owner_signs_in(state: State, response: Response, case: Case) -> None:
 
 
 def no_secret_comes_back(state: State, response: Response, case: Case) -> None:
-    """No password, token or mfaId of the request stands in the answer, its headers or its JWT."""
-    answer = response.content.decode(errors="replace")
-    shown = "\n".join((answer, str(dict(response.headers)), _claims(answer)))
+    """No secret of the request stands in the answer, its headers or its JWT, as it is or as base64 or hash."""
+    answer, headers = response.content.decode(errors="replace"), str(dict(response.headers))
+    shown = "\n".join((answer, headers, _claims(answer)))
     for name in _SECRETS:
-        secret = text(case, name)
-        assert len(secret) < _SHORT or secret not in shown, f"the request's {name} stands in the answer"
+        found = [form for form in _forms(text(case, name)) if form in shown]
+        assert not found, f"the request's {name} stands in the answer"
+    assert "set-cookie" not in response.headers, "the answer sets a cookie"
+    sessions = len(_JWT.findall(answer + headers))
+    assert sessions <= (response.status_code == 200), "a JWT stands where none belongs"
+
+
+def _forms(secret: str) -> tuple[str, ...]:
+    """What a secret may look like; what is short stands in many an answer by chance."""
+    if len(secret) < _SHORT:
+        return ()
+    encoded = base64.b64encode(secret.encode()).decode()
+    return (secret, json.dumps(secret)[1:-1], quote(secret), encoded.rstrip("="), token_hash(secret))
 
 
 def _claims(answer: str) -> str:
     """What the JWT of an answer says, as text."""
-    _, _, rest = answer.partition('"token":"')
-    parts = rest.partition('"')[0].split(".")
-    return base64.urlsafe_b64decode(parts[1] + "==").decode(errors="replace") if len(parts) == 3 else ""
+    found = _JWT.search(answer)
+    return base64.urlsafe_b64decode(found[1] + "==").decode(errors="replace") if found else ""
 
 
 def hidden_members_stay_hidden(state: State, response: Response, case: Case) -> None:

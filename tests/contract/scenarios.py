@@ -6,6 +6,7 @@ say so, and are left out against another server.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,7 +22,7 @@ from bosbase_wrapper import generate_token
 
 from .checks import SPEC
 from .run import Run
-from .state import ACTIONS, Account, Special
+from .state import ACTIONS, Account, Special, token_hash
 
 CONFIG: Final = Path(__file__).with_name("schemathesis.toml")
 _MIB: Final = 1024 * 1024
@@ -63,7 +64,9 @@ class Calls:
 
     def raw(self, operation: str, content: bytes, content_type: str = "application/json") -> httpx.Response:
         """Send any bytes to the ordinary account's collection."""
-        answer = self.http("POST", ACTIONS[operation], content=content, headers={"Content-Type": content_type})
+        answer = self.http(
+            "POST", ACTIONS[operation], content=content, headers={"Content-Type": content_type} if content_type else {}
+        )
         self._reached.answered(operation, answer.status_code)
         return answer
 
@@ -140,10 +143,13 @@ def unbinding_ends_sign_ins(calls: Calls, account: Account) -> None:
     is_done(calls.bind(account, token), "binding")
     is_done(calls.bind(account, other), "binding another")
     is_signed_in(calls.sign_in(account.collection, token), "a bound token", account)
+    is_signed_in(calls.sign_in(account.collection, token), "the same once more", account)
     is_done(calls.unbind(account, token), "unbinding")
     is_refused(calls.sign_in(account.collection, token), "an unbound token", UNKNOWN)
     is_signed_in(calls.sign_in(account.collection, other), "the other token", account)
     is_done(calls.unbind(account, token), "unbinding again")
+    is_done(calls.bind(account, other), "binding the other again")
+    is_refused(calls.sign_in(account.collection, token), "an unbound token after another's binding", UNKNOWN)
 
 
 @ordinary
@@ -161,6 +167,35 @@ def a_token_counts_to_its_last_byte(calls: Calls, account: Account) -> None:
     is_signed_in(calls.sign_in(account.collection, token), "the one without spaces", account)
 
 
+# What a server may take for what: neither signs in for the other.
+_ALIKE: Final = (
+    ("a+b", "a b"),
+    ("a%41b", "aAb"),
+    ("a&amp;b", "a&b"),
+    ('"ab"', "ab"),
+    ("a\u0001b\t", "ab"),
+    ("a  b", "a b"),
+    ("Bearer ab", "ab"),
+    ("\ufb01b", "fib"),
+    ("\U0001f511b", "?b"),
+    ("a\u00e9b", "a?b"),
+    ("   ", "  "),
+)
+
+
+@ordinary
+def odd_tokens_are_taken_as_they_are(calls: Calls, account: Account) -> None:
+    """Nothing is decoded, unquoted or stripped, and a hash is no token."""
+    random = generate_token()
+    for end, other_end in _ALIKE:
+        token, other = (text if text.isspace() else text + random for text in (end, other_end))
+        is_done(calls.bind(account, token), f"binding {end!r}")
+        is_refused(calls.sign_in(account.collection, other), f"{other_end!r} for {end!r}", UNKNOWN)
+        is_signed_in(calls.sign_in(account.collection, token), f"signing in with {end!r}", account)
+        is_refused(calls.sign_in(account.collection, token_hash(token)), "the hash of a token", UNKNOWN)
+        is_done(calls.unbind(account, token), f"unbinding {end!r}")
+
+
 @ordinary
 def lengths_count_bytes(calls: Calls, account: Account) -> None:
     """1024 bytes of token are the most; of two-byte letters that is 512."""
@@ -173,9 +208,18 @@ def lengths_count_bytes(calls: Calls, account: Account) -> None:
         for answer in (calls.bind(account, token), calls.sign_in(account.collection, token)):
             assert blamed(answer) == {"token": "validation_length_out_of_range"}, "a token of more than 1024 bytes"
             assert answer.json()["data"]["token"]["params"] == {"min": 1, "max": 1024}, "the limits are told"
-    long = calls.bind(account, longest, email="e" * 244 + "@example.com", password="p" * 256)
-    assert set(blamed(long)) == {"email", "password"}, "an email of 256 bytes, a password of 256"
-    is_refused(calls.bind(account, longest, password="p" * 255), "a password of 255 bytes", "Failed to bind token.")
+    for letter in ("e", "\u00e9"):
+        email, password = (letter * 244)[: 244 // len(letter.encode())] + "@example.com", letter * 256
+        long = calls.bind(account, longest, email=email, password=password)
+        assert set(blamed(long)) == {"email", "password"}, "an email of 256 bytes, a password of more"
+    for change in ({"password": "p" * 255}, {"password": "p"}, {"email": _email(255)}):
+        is_refused(calls.bind(account, longest, **change), "credentials of 255 bytes, or of 1", "Failed to bind token.")
+
+
+def _email(length: int) -> str:
+    """A valid email of so many bytes: no part of a host may be longer than 63."""
+    host = ".".join(["h" * 60] * 4)
+    return "e" * (length - len(host) - 5) + f"@{host}.org"
 
 
 @ordinary
@@ -201,8 +245,50 @@ def unreadable_bodies_are_refused(calls: Calls, account: Account) -> None:
     for operation in ACTIONS:
         for content in (b"{token:", b"[]", b'"text"', b'{"token": 5}', b'{"token": ["a"]}', b'{"token": {}}'):
             is_refused(calls.raw(operation, content), "an unreadable body", UNREADABLE)
-        is_refused(calls.raw(operation, b"{}", "text/plain"), "text/plain", "Unsupported Content-Type.")
+        for content_type in ("text/plain", ""):
+            answer = calls.raw(operation, b"{}", content_type)
+            is_refused(answer, f"the content type {content_type!r}", "Unsupported Content-Type.")
         assert blamed(calls.raw(operation, b"")), "an empty body is as no members"
+
+
+@ordinary
+def bodies_of_other_forms_are_read(calls: Calls, account: Account) -> None:
+    """JSON with a charset or with bytes after it, and forms; neither depth nor half a letter is too much."""
+    token = generate_token()
+    sent = calls.http("POST", ACTIONS["bindToken"], data=account.body(token))
+    assert sent.status_code == 204, f"binding by a form: {_seen(sent)}"
+    parts = {"token": (None, token)}
+    assert calls.http("POST", ACTIONS["authWithToken"], files=parts).status_code == 200, "signing in by multipart"
+    content = json.dumps({"token": token}).encode()
+    for read in (
+        content + b" more",
+        content[:-1] + b', "more": 1}',
+        b'{"a": ' + b"[" * 500 + b"]" * 500 + b"}" + content,
+    ):
+        expected = 400 if read.startswith(b'{"a"') else 200
+        assert calls.raw("authWithToken", read).status_code == expected, "a body that goes on"
+    for content_type in ("application/json; charset=utf-8", "application/json;charset=UTF-8"):
+        assert calls.raw("authWithToken", content, content_type).status_code == 200, content_type
+    large = json.dumps({"token": token, "more": "x" * 2 * _MIB}).encode()
+    assert calls.raw("authWithToken", large).status_code == 200, "a body of 2 MiB"
+    assert calls.raw("authWithToken", b'{"token": "\\ud800"}').status_code == 400, "half of a surrogate pair"
+    is_refused(calls.raw("authWithToken", content[:-1] + b",}"), "a comma too many", UNREADABLE)
+    twice = calls.raw("authWithToken", content[:-1] + b', "token": "nobody\'s"}')
+    assert twice.status_code == 400, f"of two tokens the last counts: {_seen(twice)}"
+
+
+@ordinary
+def only_the_body_signs_in(calls: Calls, account: Account) -> None:
+    """A token in the query or in the Authorization header is none, and a bad header hinders nobody."""
+    token = generate_token()
+    is_done(calls.bind(account, token), "binding")
+    action, query = ACTIONS["authWithToken"], {"token": token}
+    for elsewhere in (token, f"Bearer {token}"):
+        answer = calls.http("POST", action, json={}, params=query, headers={"Authorization": elsewhere})
+        assert blamed(answer) == {"token": "validation_required"}, "a token outside the body"
+    assert calls.http("GET", action, params=query).status_code == 404, "GET with a token"
+    answer = calls.http("POST", action, json={"token": token}, headers={"Authorization": "Bearer nonsense"})
+    assert answer.status_code == 200, f"a bad Authorization header: {_seen(answer)}"
 
 
 @ordinary
@@ -229,13 +315,18 @@ def a_refusal_changes_nothing(calls: Calls, account: Account) -> None:
 
 @ordinary
 def the_session_is_the_accounts(calls: Calls, account: Account) -> None:
-    """The JWT opens the account's own record, by the server's own word."""
+    """It is the one that the password opens, and its JWT opens the account's record, also when the token is unbound."""
     token = generate_token()
+    identity = {"identity": account.email, "password": account.password}
+    by_password = calls.http("POST", "auth-with-password", json=identity).json()
     is_done(calls.bind(account, token), "binding")
     session = calls.sign_in(account.collection, token).json()
+    strange = {name for name in session | by_password if name != "token" and session.get(name) != by_password.get(name)}
+    assert not strange, f"{sorted(strange)} of a session by token is not as by password"
+    is_done(calls.unbind(account, token), "unbinding")
     answer = calls.http("POST", "auth-refresh", headers={"Authorization": session["token"]})
     assert answer.status_code == 200, f"the JWT of a sign-in is refused: {answer.status_code}"
-    assert answer.json()["record"]["id"] == session["record"]["id"], "the JWT is another account's"
+    assert answer.json()["record"] == session["record"], "the JWT is another account's"
 
 
 @ordinary
@@ -246,7 +337,8 @@ def fields_pick_members(calls: Calls, account: Account) -> None:
     assert set(calls.sign_in(account.collection, token, {"fields": "token"}).json()) == {"token"}, "fields=token"
     picked = calls.sign_in(account.collection, token, {"fields": "record.id"}).json()
     assert {name: set(value) for name, value in picked.items()} == {"record": {"id"}}, "fields=record.id"
-    is_signed_in(calls.sign_in(account.collection, token, {"unknown": "1"}), "an unknown parameter", account)
+    for query in ({"unknown": "1"}, {"expand": "unknown"}):
+        is_signed_in(calls.sign_in(account.collection, token, query), f"the query {query}", account)
     is_signed_in(calls.sign_in(account.collection, token, unknown=[1]), "an unknown member", account)
 
 
@@ -258,9 +350,12 @@ def wrong_paths_and_methods_are_404(calls: Calls, account: Account) -> None:
             answer = calls.http(method, action)
             assert answer.status_code == 404, f"{method} {action}: {answer.status_code}, not 404"
             assert set(answer.json()) == {"data", "message", "status"}, f"{method} {action}: not the error envelope"
+        assert calls.http("OPTIONS", action).status_code == 204, f"OPTIONS {action}"
+        assert calls.http("POST", action + "/", json={}).status_code == 404, f"{action}/"
     for operation in ACTIONS:
-        answer_ = calls.send(operation, "no_such_collection", {})
-        is_refused(answer_, "an unknown collection", "Missing or invalid collection context.", 404)
+        for collection in ("no_such_collection", "users'--", "\u00e9"):
+            unknown = calls.send(operation, collection, {})
+            is_refused(unknown, "an unknown collection", "Missing or invalid collection context.", 404)
 
 
 @ordinary
@@ -283,6 +378,9 @@ def a_token_is_of_one_collection(calls: Calls, special: Special) -> None:
     is_done(calls.bind(special.namesake, token), "binding the same value in another collection")
     is_signed_in(calls.sign_in(special.namesake.collection, token), "there", special.namesake)
     is_signed_in(calls.sign_in(account.collection, token), "here", account)
+    there = generate_token()
+    is_done(calls.bind(special.namesake, there), "binding in another collection alone")
+    is_refused(calls.sign_in(account.collection, there), "what is bound in another collection alone", UNKNOWN)
 
 
 @superuser
