@@ -164,7 +164,8 @@ class TokenAuth(httpx.Auth):
         try:
             response = yield body.request
             outcome = body.redirected(response) or (yield self._reading(response))
-            _leave_nothing_in(response)
+            if not outcome.problem:
+                _leave_nothing_in(response)
         except GeneratorExit as ended:
             # All that httpx tells a flow of what went wrong; its `finally` lets an error of ours take that one's place.
             outcome = body.failure(ended)
@@ -178,8 +179,8 @@ class TokenAuth(httpx.Auth):
             raise error from None
 
     def _reading(self, response: httpx.Response) -> _Step:
-        ends = end_after(total_seconds(self._call.timeout))
-        return _Step(partial(read_answer, response, ends), partial(aread_answer, response, ends))
+        seconds = total_seconds(self._call.timeout)
+        return _Step(partial(read_answer, response, end_after(seconds)), partial(_aread, response, seconds))
 
 
 class _AsyncFlow(AsyncGenerator[httpx.Request, httpx.Response]):
@@ -323,6 +324,12 @@ class _SentOnce(httpx.ByteStream):
         if self._was_refused:
             return Answer(307, httpx.Headers(), problem=_REDIRECT)  # or 308: httpx does not tell
         return fault(_fast.as_httpx_raises(error)) if isinstance(error, _fast.transport_errors()) else None
+
+
+async def _aread(response: httpx.Response, seconds: float | None) -> Answer:
+    with anyio.move_on_after(seconds):
+        return await aread_answer(response, end_after(None))
+    raise httpx.ReadTimeout("", request=response.request)
 
 
 def _leave_nothing_in(response: httpx.Response) -> None:
