@@ -19,7 +19,9 @@ NO_ANSWER: Final = 3
 
 def write(text: str) -> None:
     """A result, at once. Raises a usage error where standard output cannot be written: a result must not get lost."""
-    encoding: str = getattr(sys.stdout, "encoding", None) or "ascii"
+    if sys.stdout is None:
+        raise Failure("standard output is closed", WRONG_USAGE)
+    encoding = sys.stdout.encoding or "ascii"
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except OSError as error:

@@ -65,8 +65,8 @@ def _watch(server: LiveServer) -> None:
 
 def _tell(given: Given, server: LiveServer) -> None:
     # A terminal forgets; what is written elsewhere is a log, and keeps the password.
-    shown = given["show_password"] or sys.stdout.isatty()
-    password = server.admin_password if shown else None
+    on_terminal = sys.stdout is not None and sys.stdout.isatty()
+    password = server.admin_password if on_terminal or given["show_password"] else None
     data = str(given["data"]) if given["data"] else None
     rows = {
         "Server": server.url,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +63,13 @@ def test_a_suite_with_a_server_and_a_client(pytester: pytest.Pytester) -> None:
         """
     )
     pytester.runpytest_inprocess().assert_outcomes(passed=2)
+
+
+def test_the_example_of_the_documentation(pytester: pytest.Pytester) -> None:
+    """What docs/pytest-plugin.md begins with passes as it stands."""
+    text = (Path(__file__).parents[2] / "docs" / "pytest-plugin.md").read_text()
+    pytester.makepyfile(text.split("```python\n")[1].split("```")[0])
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
 
 
 def test_a_server_that_died(pytester: pytest.Pytester) -> None:

@@ -537,6 +537,13 @@ def test_a_file_that_cannot_be_written(server: RawServer, capsys: pytest.Capture
     assert "jwt" not in err
 
 
+def test_an_output_that_is_closed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """As in `bosbase-tokens generate >&-`."""
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["generate"]) == 2
+    assert capsys.readouterr().err == "Error: standard output is closed\n"
+
+
 def test_a_reader_that_went_away(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """As in `bosbase-tokens generate | true`: a line, no traceback, and none when Python ends either."""
     reading, writing = os.pipe()
