@@ -1,7 +1,9 @@
 // An mfa id works once. PocketBase checks an id and deletes it in two steps, between which requests of the same
-// moment slip through: here one request at a time may use an id, and the next finds it gone.
+// moment slip through: here they go one after the other, and all but the first to succeed find it gone.
 
 const secrets = require(`${__hooks}/bosbase_tokens/secrets.js`);
+
+const PATIENCE_MS = 5000;
 
 /**
  * The id that the server will read: the query's, else the body's; "" where there is none.
@@ -10,13 +12,23 @@ const secrets = require(`${__hooks}/bosbase_tokens/secrets.js`);
  * @returns {string}
  */
 function mfaId(e) {
-  const form = new DynamicModel({ mfaId: "" });
-  try {
-    e.bindBody(form);
-  } catch {
-    // The server reads the body too, and says what is wrong with it.
-  }
-  return e.request.url.query().get("mfaId") || form.mfaId;
+  const info = e.requestInfo();
+  return String(info.query["mfaId"] || info.body["mfaId"] || "");
+}
+
+/**
+ * Takes what no one else holds, and tells whether it did.
+ *
+ * @param {core.App} app
+ * @param {string} key
+ */
+function take(app, key) {
+  let isMine = false;
+  app.store().setFunc(key, (taken) => {
+    isMine = !taken;
+    return true;
+  });
+  return isMine;
 }
 
 /**
@@ -31,20 +43,18 @@ function once(e, collection, signIn) {
   if (!id) {
     return signIn();
   }
-  const store = e.app.store();
   const key = "bosbase_tokens.mfa." + id;
-  let isFree = false;
-  store.setFunc(key, (taken) => {
-    isFree = !taken;
-    return true;
-  });
-  if (!isFree) {
-    throw new BadRequestError("Invalid or expired MFA session.");
+  const ends = Date.now() + PATIENCE_MS;
+  while (!take(e.app, key)) {
+    if (Date.now() > ends) {
+      throw new BadRequestError("Invalid or expired MFA session.");
+    }
+    sleep(2);
   }
   try {
     return signIn();
   } finally {
-    store.remove(key);
+    e.app.store().remove(key);
   }
 }
 
