@@ -132,6 +132,7 @@ class Call(Generic[T]):
             extensions={"timeout": self.timeout.as_dict()},
         )
         request.headers["Content-Length"] = str(len(content))
+        request.headers.encoding = self.headers.encoding  # known there; found out anew for each request otherwise
         request.read()
         return request
 

@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 import zlib
-from collections.abc import Coroutine
+from collections.abc import AsyncIterable, Coroutine, Iterable
 from contextlib import aclosing, closing
 from typing import Any, Final, Protocol, TypeVar, cast
 
@@ -215,7 +215,7 @@ def read_answer(response: httpx.Response, ends: float) -> Answer:
     """The answer that a response holds, its body read; `ends` is a moment of `time.monotonic`."""
     reader = AnswerReader(response, ends)
     if not response.is_stream_consumed:
-        all(reader.take(chunk) for chunk in response.iter_raw())
+        all(reader.take(chunk) for chunk in cast("Iterable[bytes]", response.stream))
     return reader.answer()
 
 
@@ -225,7 +225,7 @@ async def aread_answer(response: httpx.Response, ends: float) -> Answer:
     if not response.is_stream_consumed:
         # Cancelled and not left by `break`, which would leave generators of httpcore half-way.
         with anyio.CancelScope() as enough:
-            async for chunk in response.aiter_raw():
+            async for chunk in cast("AsyncIterable[bytes]", response.stream):
                 if not reader.take(chunk):
                     enough.cancel()
     return reader.answer()
