@@ -133,4 +133,7 @@ def _caught(run: Run, server: states.State, spoil: Spoiler) -> Outcome:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:  # what was started is stopped by now, and what was bound is unbound
+        sys.exit(130)

@@ -114,7 +114,7 @@ def hidden_members_stay_hidden(state: State, response: Response, case: Case) -> 
 
 def the_account_is_served(state: State, response: Response, case: Case) -> None:
     """Data that are right are accepted: the ordinary account with its own password, a token that is bound."""
-    if response.status_code < 300 or not _is_json(case) or not _is_right(state, case):
+    if response.status_code < 300 or not _is_json(case) or not is_right(state, case):
         return
     raise AssertionError(f"{operation_of(case)} refused what is right with {response.status_code}")
 
@@ -123,7 +123,8 @@ def _is_json(case: Case) -> bool:
     return case.media_type == "application/json" and "content-type" not in {name.lower() for name in case.headers}
 
 
-def _is_right(state: State, case: Case) -> bool:
+def is_right(state: State, case: Case) -> bool:
+    """Whether the request is one that the ordinary account may make."""
     token = text(case, "token")
     if str(case.path_parameters.get("collection")).lower() != state.account.collection.lower():
         return False

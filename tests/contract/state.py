@@ -110,9 +110,9 @@ class State:
         """Bind one of `tokens` that a generated request unbound."""
         if token in self.unbound:
             path = f"{self.url}/api/collections/{self.account.collection}/bind-token"
+            self.bound.add(token)
             httpx.post(path, json=self.account.body(token), timeout=30)
             self.unbound.discard(token)
-            self.bound.add(token)
 
     def take_away(self) -> None:
         """Unbind all that the run bound to the ordinary account."""

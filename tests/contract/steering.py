@@ -74,6 +74,8 @@ def steer(state: State, case: Case) -> None:
         case.query["fields"] = "*"  # the link to unbindToken reads the email of the record
     if checks.operation_of(case) == "authWithToken":
         state.make_sure_it_signs_in(checks.text(case, "token"))
+    if checks.operation_of(case) == "bindToken" and checks.is_right(state, case):
+        state.bound.add(checks.text(case, "token"))  # before it is sent: nobody may see the answer
     if state.special:
         state.before = state.special.table.rows()
 
