@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import httpx
 
 from . import _operations, _options
-from ._auth import TokenAuth
 from ._errors import BosBaseError, ConfigurationError, TokenRotationError
 from ._operations import Call, Operation
 from ._options import Query
@@ -17,6 +16,9 @@ from ._results import AuthResult
 from ._send import AsyncSender, Sender, SyncSender, perform, run
 from ._stores import AuthStore
 from ._tokens import generate_token
+
+if TYPE_CHECKING:
+    from ._auth import TokenAuth
 
 T = TypeVar("T")
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -66,6 +68,8 @@ class _Handle:
         no connection of its own, and serves `httpx.Client` and `httpx.AsyncClient` alike. With `store`, a session
         outlives the process. Raises ConfigurationError for a token that cannot be sent.
         """
+        from ._auth import TokenAuth  # asyncio comes with it, which takes as long as the generated models
+
         return TokenAuth(self._sign_in(token), leeway=leeway, store=store)
 
     async def _perform(self, call: Call[T]) -> T:

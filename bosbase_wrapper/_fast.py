@@ -6,7 +6,6 @@ brought it.
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 import sys
 import traceback
@@ -55,6 +54,8 @@ def has_environment_proxy() -> bool:
 
 
 def _asyncio_runs() -> bool:
+    import asyncio  # a sync client has no need of it, and it takes 10 ms
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:
