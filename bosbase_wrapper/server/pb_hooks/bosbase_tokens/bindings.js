@@ -51,7 +51,11 @@ function settle(app) {
     return;
   }
   try {
-    app.runInTransaction((tx) => tx.hasTable(TABLE) || adopt(tx, legacy));
+    app.runInTransaction((tx) => {
+      if (!tx.hasTable(TABLE)) { // another request may have been here first
+        adopt(tx, legacy);
+      }
+    });
   } catch (err) {
     app.logger().error("Custom tokens: a table does not fit and was left", "table", legacy, "error", String(err));
   }
@@ -82,6 +86,7 @@ function prepare(app) {
     isReady(app);
     app.runInTransaction((tx) => SCHEMA.forEach((sql) => run(tx, sql)));
     app.store().set(PREPARED, true);
+    app.store().set(FOUND, true);
   }
 }
 
