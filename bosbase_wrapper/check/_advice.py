@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from statistics import median
 from typing import Final
 
 import httpx
@@ -55,7 +54,7 @@ def told_apart_by_time(probe: Probe) -> None:
     for _ in range(_PAIRS):
         unknown.append(probe.bind(new_token(), email=f"{new_token()[-20:].lower()}@example.com").seconds)
         wrong.append(probe.bind(new_token(), password=new_token()).seconds)
-    fast, slow = median(unknown), median(wrong)
+    fast, slow = min(unknown), min(wrong)  # the least disturbed
     hint = f"an unknown email is answered in {fast * 1000:.0f} ms, a wrong password in {slow * 1000:.0f} ms"
     probe.advise(fast > slow / 2 or slow - fast < 0.01, hint)
 

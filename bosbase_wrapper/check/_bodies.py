@@ -95,6 +95,8 @@ def odd_text(probe: Probe) -> None:
     for what, content in (("half a letter", half_a_letter), ("no UTF-8", no_utf8), ("two tokens", twice)):
         answer = probe.post_raw("authWithToken", content)
         probe.refused(answer, f"a token nobody bound, with {what}", UNREADABLE, FAILED["authWithToken"])
+    for text in (f'{{"token":"{token}",}}', f"{{'token':'{token}'}}", f'{{"token":"{token}"'):
+        probe.refused(probe.post_raw("authWithToken", text.encode()), "what is nearly JSON", UNREADABLE)
 
 
 def order_of_checks(probe: Probe) -> None:
@@ -183,6 +185,8 @@ def body_alone(probe: Probe) -> None:
     probe.invalid(answer, "a bound token in the query", {"token": REQUIRED})
     answer = probe.post_raw("authWithToken", b"{}", headers={**JSON, "Authorization": f"Bearer {probe.token}"})
     probe.invalid(answer, "a bound token in the Authorization", {"token": REQUIRED})
+    answer = probe.request("GET", probe.path("auth-with-token"), query={"token": probe.token})
+    _is_lost(probe, answer, "GET with a bound token in the query")
 
 
 def wrong_paths(probe: Probe) -> None:
@@ -208,6 +212,8 @@ def _is_lost(probe: Probe, answer: Answer, what: str) -> None:
 def unknown_collection(probe: Probe) -> None:
     """A collection that is not there, or has no accounts, comes before all other errors."""
     name = f"none_{new_token()[-12:]}"
+    answer = probe.sign_in(new_token(), collection=f"{name}'\"; \u00e9%--")
+    probe.refused(answer, "a sign-in in a collection of an odd name", NO_COLLECTION, status=404)
     for operation in SEGMENTS:
         for body in (_body(probe, operation), {}):
             answer = probe.post(operation, body, collection=name)

@@ -49,6 +49,7 @@ CHECKS: Final = (
     Check("password-limits", "A password has 1 to 255 bytes", _values.password_limits),
     Check("jwt", "The answer's token is a signed JWT of the record", _sign_in.jwt),
     Check("jwt-works", "The server takes the JWT", _sign_in.jwt_is_taken),
+    Check("jwt-outlives-unbind", "A JWT lives on when its token is unbound", _sign_in.jwt_outlives_unbind),
     Check("record", "The answer is a token and the record, without hidden members", _sign_in.record),
     Check("same-record", "Each sign-in gives the same record", _sign_in.same_record),
     Check("fields", "`fields` picks the answer's members", _sign_in.fields),

@@ -18,6 +18,7 @@ from ._contract import SEGMENTS
 from ._probe import Probe, seen
 from ._secrets import new_token
 
+_NO_MATTER: Final = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large)
 _MODES: Final = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
 
@@ -54,7 +55,7 @@ def _cases(probe: Probe, operation: str, most: int) -> list[_Case]:
         database=None,
         derandomize=True,
         phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck.__members__.values()),
+        suppress_health_check=_NO_MATTER,
     )
     @given(case=_strategy(probe, operation), ours=st.booleans())
     def collect(case: Any, ours: bool) -> None:

@@ -49,6 +49,7 @@ class Probe(Session):
     mode = (
         0  # how a sign-in ends here: 200, 401 (a second factor is asked for) or 403 (the auth rule); 0: not known yet
     )
+    record_before: dict[str, Any] | None = None  # as a sign-in by password showed it before any by token
     can_bind = True  # false where the collection does not allow password authentication
 
     @property

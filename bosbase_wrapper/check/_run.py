@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import httpx
@@ -38,13 +38,14 @@ def run(
         return examine(Probe(account, Contract(document_text()), client), fuzz=fuzz, progress=progress)
 
 
-def examine(probe: Probe, *, fuzz: int | None = None, progress: Progress | None = None) -> Report:
-    """`run`, over a session that is there."""
+def examine(
+    probe: Probe, *, checks: Sequence[Check] = CHECKS, fuzz: int | None = None, progress: Progress | None = None
+) -> Report:
+    """`run`, over a session that is there, with some of the checks."""
     report = Report(probe.account.url, probe.account.collection)
     started = time.monotonic()
-    checks = [*CHECKS, *_fuzz_checks(fuzz), STATE]
     try:
-        _try_all(checks, probe, report, progress or (lambda _: None))
+        _try_all([*checks, *_fuzz_checks(fuzz), STATE], probe, report, progress or (lambda _: None))
     finally:
         left = _take_away(probe)
     _add_left(left, report)

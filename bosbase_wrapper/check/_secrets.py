@@ -46,9 +46,10 @@ class Secrets:
         plain = _without(json.dumps(answer.json, ensure_ascii=False), issued) if answer.is_json else ""
         head = " ".join(f"{name} {value}" for name, value in answer.headers.multi_items())
         self._issued.update(issued)
-        return [place for place, text in (("a header", head), ("the body", f"{body} {plain}")) if self._is_in(text)]
+        return [place for place, text in (("a header", head), ("the body", f"{body} {plain}")) if self.are_in(text)]
 
-    def _is_in(self, text: str) -> bool:
+    def are_in(self, text: str) -> bool:
+        """Whether a text holds one."""
         if _JWT.search(text) or _BCRYPT.search(text):
             return True
         texts = {text.casefold(), unquote(text).casefold()}

@@ -32,6 +32,7 @@ def jwt(probe: Probe) -> None:
         same = claim not in claims or claims[claim] == answer.member("record", claim)
         probe.expect(same, f"the JWT's {claim} is not the record's")
     probe.expect(claims.get("type", "auth") == "auth", "the JWT's type is not auth")
+    probe.expect(not probe.secrets.are_in(json.dumps(claims)), "the JWT tells a secret")
     now = time.time()
     expires, begins = _number(claims, "exp"), max(_number(claims, "nbf") or 0, _number(claims, "iat") or 0)
     probe.expect(expires is None or expires > now - _CLOCKS_DIFFER_SECONDS, "the JWT is over already")
@@ -44,6 +45,20 @@ def jwt_is_taken(probe: Probe) -> None:
         raise NotTriedError("the server refreshes no JWT of a sign-in by password")
     answer = _refresh(probe, probe.session())
     probe.expect(answer.status == 200, f"refreshing the JWT: {seen(answer)}, not 200")
+
+
+def jwt_outlives_unbind(probe: Probe) -> None:
+    """Unbinding ends sign-ins, not sessions: a JWT lives until its own end."""
+    if probe.mode != 200:
+        raise NotTriedError("a token alone opens no session here")
+    token = new_token()
+    probe.done(probe.bind(token), "binding")
+    session = probe.sign_in(token)
+    if _refresh(probe, session).status != 200:
+        raise NotTriedError("the server refreshes no JWT")
+    probe.done(probe.unbind(token), "unbinding")
+    answer = _refresh(probe, session)
+    probe.expect(answer.status == 200, f"the JWT of a token that was unbound then: {seen(answer)}, not 200")
 
 
 def _refresh(probe: Probe, session: Answer) -> Answer:

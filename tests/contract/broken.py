@@ -201,7 +201,8 @@ class BrokenServer:
     """Serves a spoiled server on a free port of 127.0.0.1 while the context is open, which gives its URL."""
 
     def __init__(self, url: str, spoiler: Broken | Spoiler) -> None:
-        self._client = httpx.Client(timeout=30, trust_env=False, headers={"Accept-Encoding": "identity"})
+        # verify=False: certificates take time to read, and the server speaks plain http.
+        self._client = httpx.Client(timeout=30, trust_env=False, verify=False, headers={"Accept-Encoding": "identity"})
         self.sound = Sound(url, self._client)
         spoil = spoiler.spoil if isinstance(spoiler, Broken) else spoiler
         self._server = _Server(lambda request: spoil(request, self.sound))
@@ -865,6 +866,15 @@ def token_in_the_query_taken(request: Request, server: Sound) -> Answer:
 
 
 @broken
+def get_with_token_signs_in(request: Request, server: Sound) -> Answer:
+    """GET with a token in the query signs in."""
+    if request.method != "GET" or not request.query.get("token"):
+        return server(request)
+    posted = replace(request, method="POST", headers={"Content-Type": "application/json"})
+    return server(posted.to(query={}).saying(token=request.query["token"]))
+
+
+@broken
 def token_in_the_authorization_taken(request: Request, server: Sound) -> Answer:
     """A token in the Authorization header signs in."""
     sent = request.headers.get("authorization", request.headers.get("Authorization", "")).removeprefix("Bearer ")
@@ -1073,6 +1083,26 @@ def deep_json_is_500(request: Request, server: Sound) -> Answer:
 
 
 @broken
+def odd_collection_is_500(request: Request, server: Sound) -> Answer:
+    """A collection of an odd name answers 500."""
+    return error(500, "Something went wrong.") if request.operation and "%" in request.collection else server(request)
+
+
+@broken
+def trailing_comma_taken(request: Request, server: Sound) -> Answer:
+    """JSON may have a comma too many."""
+    odd = request.operation and request.body.endswith(b",}")
+    return server(replace(request, body=request.body[:-2] + b"}") if odd else request)
+
+
+@broken
+def first_of_two_tokens_taken(request: Request, server: Sound) -> Answer:
+    """Of a member that comes twice the first counts."""
+    twice = request.operation and request.body.count(b'"token"') == 2
+    return server(replace(request, body=request.body.partition(b",")[0] + b"}") if twice else request)
+
+
+@broken
 def lone_surrogate_is_500(request: Request, server: Sound) -> Answer:
     """Half of a surrogate pair answers 500."""
     odd = re.search(rb"\\ud8[0-9a-f]{2}(?!\\u)", request.body)
@@ -1276,6 +1306,33 @@ def jwt_of_the_future(request: Request, server: Sound) -> Answer:
 def jwt_of_another_record(request: Request, server: Sound) -> Answer:
     """The JWT is another account's."""
     return _spoil_sessions(request, server, lambda answer: _jwt(answer, id="another00000000"))
+
+
+@broken
+def jwt_tells_the_token(request: Request, server: Sound) -> Answer:
+    """The JWT tells the custom token."""
+    return _spoil_sessions(request, server, lambda answer: _jwt(answer, key=request.text("token")))
+
+
+@broken
+def unbind_ends_sessions(request: Request, server: Sound) -> Answer:
+    """Unbinding ends the sessions that the token opened."""
+    answer = server(request)
+    sessions = server.memory.setdefault("sessions", {})
+    ended = server.memory.setdefault("ended", set())
+    if request.operation == "auth-with-token" and answer.status == 200:
+        sessions[request.text("token")] = answer.json.get("token")
+    if request.operation == "unbind-token" and answer.status == 204:
+        ended.add(sessions.get(request.text("token")))
+    sent = {name.lower(): value for name, value in request.headers.items()}.get("authorization")
+    return error(401, "The request requires valid record authorization token.") if sent in ended and sent else answer
+
+
+@broken
+def sign_in_verifies(request: Request, server: Sound) -> Answer:
+    """A sign-in by token makes the account a verified one."""
+    answer = _remember(request, server)
+    return answer.with_record(verified=True) if "record" in answer.json and "session" in server.memory else answer
 
 
 @broken

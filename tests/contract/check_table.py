@@ -1,0 +1,42 @@
+"""Which check caught which broken server: `python -m tests.contract.check_table` writes it into docs/check.md."""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from .broken import BROKEN, Broken
+from .check_world import World
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "check.md"
+_HEAD = "| broken server | what is spoiled | caught by |\n|---|---|---|\n"
+
+
+def documented() -> dict[str, tuple[str, list[str]]]:
+    """What docs/check.md says: of each broken server what is spoiled, and the checks that catch it."""
+    _, _, table = DOCUMENT.read_text(encoding="utf-8").partition(_HEAD)
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line[:1] == "|"]
+    return {name.strip("`"): (what, checks.replace("`", "").split(", ")) for name, what, checks in rows}
+
+
+def caught_by(world: World, broken: Broken) -> list[str]:
+    """The checks of a whole run that a broken server fails."""
+    return [finding.name for finding in world.examine(broken.spoil, broken.account).broken]
+
+
+def _row(world: World, broken: Broken) -> str:
+    print(broken.name, file=sys.stderr)
+    return f"| `{broken.name}` | {broken.what} | {', '.join(f'`{name}`' for name in caught_by(world, broken))} |\n"
+
+
+def main() -> None:
+    """Runs the whole check against every broken server, which takes minutes."""
+    with World() as world, ThreadPoolExecutor(2) as pool:
+        rows = list(pool.map(lambda broken: _row(world, broken), BROKEN.values()))
+    before, _, _ = DOCUMENT.read_text(encoding="utf-8").partition(_HEAD)
+    DOCUMENT.write_text(before + _HEAD + "".join(rows), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""A sound server with every kind of account, for the tests of the contract check."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Self
+
+import httpx
+
+from bosbase_wrapper.check import Report
+from bosbase_wrapper.check._checks import CHECKS, Check
+from bosbase_wrapper.check._contract import Contract, document_text
+from bosbase_wrapper.check._probe import Probe
+from bosbase_wrapper.check._run import examine
+from bosbase_wrapper.check._session import Account
+from bosbase_wrapper.server import LiveServer
+
+from .broken import BrokenServer, Spoiler
+
+_COLLECTIONS = {"user": "users", "mfa": "mfaers", "kept-out": "kept_out", "related": "related"}
+_COLLECTIONS |= {"no-password": "nopass", "superuser": "_superusers"}
+_CHEAP_PASSWORD = {"name": "password", "type": "password", "system": True, "hidden": True, "required": True, "cost": 4}
+
+
+class World:
+    """Serves while the context is open. Its passwords are hashed at the least cost: a run is several times faster."""
+
+    def __init__(self) -> None:
+        self._folder = TemporaryDirectory()
+        self.server = LiveServer(data_dir=Path(self._folder.name))
+        self.contract = Contract(document_text())
+        self._team = ""
+
+    def __enter__(self) -> Self:
+        self.server.start()
+        for name in ("users", "_superusers"):
+            fields = self.server.api("GET", f"/api/collections/{name}")["fields"]
+            cheap = [{**field, "cost": 4} if field["name"] == "password" else field for field in fields]
+            self.server.api("PATCH", f"/api/collections/{name}", {"fields": cheap})
+        self._make("mfaers", mfa={"enabled": True, "duration": 1800}, otp={"enabled": True})
+        self._make("kept_out", authRule="verified = true")
+        self._make("nopass", passwordAuth={"enabled": False}, otp={"enabled": True})
+        title = [{"name": "title", "type": "text"}]
+        teams = self.server.create_collection({"name": "teams", "type": "base", "viewRule": "", "fields": title})
+        self._team = self.server.create_record("teams", title="red")["id"]
+        relation = {"name": "team", "type": "relation", "collectionId": teams["id"], "maxSelect": 1}
+        self._make("related", fields=[_CHEAP_PASSWORD, relation])
+        return self
+
+    def __exit__(self, *_exc_info: object) -> None:
+        self.server.stop()
+        self._folder.cleanup()
+
+    def _make(self, name: str, **definition: Any) -> None:
+        self.server.create_collection({"name": name, "type": "auth", "fields": [_CHEAP_PASSWORD], **definition})
+
+    def account(self, kind: str = "user", url: str = "") -> Account:
+        """A new account of a kind: "user", "mfa", "kept-out", "related" or "no-password"."""
+        collection = _COLLECTIONS[kind]
+        account = Account(
+            url or self.server.url, collection, f"u{secrets.token_hex(6)}@example.com", f"Pw-{secrets.token_hex(8)}"
+        )
+        members = {"team": self._team} if kind == "related" else {}
+        self.server.create_record(collection, email=account.email, password=account.password, **members)
+        return account
+
+    def examine(
+        self, spoil: Spoiler, kind: str = "user", *, checks: Sequence[Check] = CHECKS, fuzz: int | None = None
+    ) -> Report:
+        """What the check says of the server with something spoiled; it does not wait for anything."""
+        with (
+            BrokenServer(self.server.url, spoil) as url,
+            httpx.Client(timeout=30, verify=False) as client,
+        ):  # plain http
+            probe = Probe(self.account(kind, url), self.contract, client, pause=lambda _: None)
+            return examine(probe, checks=checks, fuzz=fuzz)
+
+    def bindings(self, record_id: str = "%") -> int:
+        """How many tokens are bound on the server, to one record or to whomever."""
+        with closing(sqlite3.connect(Path(self._folder.name) / "data.db")) as database:
+            query = "SELECT count(*) FROM _token_bindings WHERE recordRef LIKE ?"
+            return int(database.execute(query, (record_id,)).fetchone()[0])
