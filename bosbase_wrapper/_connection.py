@@ -56,11 +56,13 @@ class Connection:
         """Send a request; returns the head of its answer, and the body as it comes."""
         stream = self._stream = self._stream or self._connected(request)
         head = h11.Request(method=request.method, target=request.url.raw_path, headers=request.headers.raw)
-        # One packet, one call of the system: the server wakes up once.
-        sent = b"".join(self._http.send(event) or b"" for event in (head, h11.Data(request.read()), h11.EndOfMessage()))
+        # One packet, one call of the system: the server wakes up once. Named as error trackers know to scrub it.
+        secret = b"".join(
+            self._http.send(event) or b"" for event in (head, h11.Data(request.read()), h11.EndOfMessage())
+        )
         # A server may answer, and close, before it has read everything: what it says is still to be read.
         with suppress(httpcore.WriteError):
-            stream.write(sent, _left(request, "write", httpcore.WriteTimeout))
+            stream.write(secret, _left(request, "write", httpcore.WriteTimeout))
         while not isinstance(event := self._next_event(stream, request), h11.Response):
             pass  # 100 Continue and its like
         return event, self._body(stream, request)
