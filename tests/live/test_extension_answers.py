@@ -677,3 +677,27 @@ def test_superusers_with_two_factors(http: httpx.Client) -> None:
         assert root.login(token, mfaId=root.first_factor("password")).status_code == 200
         first = root.first_factor("token", token)
         assert_refused(root.login(token, mfaId=first), 400, "A different authentication method is required.")
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [(JSON, True), (FORM, True), (JSON, False)],
+    ids=["JSON", "form", "JSON in chunks"],
+)
+def test_a_body_of_more_than_32_mib(member: Account, headers: dict[str, str], told: bool) -> None:
+    """413; one whose length is told is not read at all."""
+    body = (b'{"token":"' if headers is JSON else b"token=") + b"a" * (33 << 20)
+    pieces = (body[at : at + 65536] for at in range(0, len(body), 65536))
+    Path(f"/proc/{member.server.pid}/clear_refs").write_text("5")  # forget the peak of memory
+    before = memory(member.server, "VmRSS")
+    answer = member.post("auth-with-token", content=body if told else pieces, headers=headers)
+    assert_refused(answer, 413, "Request entity too large.")
+    if told:
+        assert memory(member.server, "VmHWM") - before < 16 << 20
+
+
+def memory(server: LiveServer, name: str) -> int:
+    """What the kernel tells of a process, in bytes."""
+    found = re.search(rf"{name}:\s+(\d+)", Path(f"/proc/{server.pid}/status").read_text())
+    assert found
+    return int(found[1]) << 10

@@ -17,6 +17,9 @@ function read(e, names) {
     if (err.value && err.value.status > 0) {
       throw err;
     }
+    if (String(err).includes("Request entity too large")) { // as the decoder wraps it, of a body of untold length
+      throw new ApiError(413, "Request entity too large.");
+    }
     throw new BadRequestError("An error occurred while loading the submitted data.");
   }
   return form;
