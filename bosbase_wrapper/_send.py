@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol, TypeVar, cast
 import anyio
 import httpx
 
-from . import _connection, _deadline, _fast
+from . import _deadline, _fast
 from ._errors import BosBaseError, ConfigurationError, RequestTimeoutError, TransportError
 from ._operations import Answer, Call
 from ._retry import Fault, delay_before_next
@@ -271,7 +271,7 @@ class SyncSender:
     async def send(self, request: httpx.Request, seconds: float | None) -> Answer:
         ends = end_after(seconds)
         if seconds is not None:
-            _connection.limit(request, seconds)
+            _deadline.limit(request, seconds)
         response = self.http.send(request, stream=True, auth=_NO_AUTH, follow_redirects=False)
         with closing(response):
             return read_answer(response, ends)
