@@ -1,0 +1,134 @@
+"""Where a server repeats a secret of the call, `***` stands in its place; the rest of the text stays readable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from bosbase_wrapper import ApiError, BosBase, BosBaseError, TransportError, UnexpectedResponseError, ValidationError
+
+PASSWORD, TOKEN = 'pä"ss<word>&/', "my-app-token"
+
+
+def error_of(
+    message: str, password: str = PASSWORD, token: str = TOKEN, data: Any = None, **sign_in: Any
+) -> BosBaseError:
+    """The error of a bind, or of a sign-in, that is answered so."""
+    answer = httpx.Response(400, json={"data": data or {}, "message": message, "status": 400})
+    users = BosBase("http://localhost", transport=httpx.MockTransport(lambda _: answer)).collection("users")
+    with pytest.raises(BosBaseError) as caught:
+        users.auth_with_token(token, **sign_in) if sign_in else users.bind_custom_token("a@b.c", password, token)
+    return caught.value
+
+
+def message_of(message: str, password: str = PASSWORD, token: str = TOKEN, **sign_in: Any) -> str:
+    """What is left of the server's message."""
+    error = error_of(message, password, token, **sign_in)
+    assert isinstance(error, ApiError)
+    assert str(error) == f"400 {error.message}"
+    return error.message
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        PASSWORD,
+        'pä\\"ss<word>&/',
+        'p\\u00e4\\"ss<word>&/',
+        'pä\\"ss\\u003cword\\u003e\\u0026/',
+        "p%C3%A4%22ss%3Cword%3E%26%2F",
+        TOKEN,
+    ],
+)
+def test_a_secret_is_hidden_however_it_is_written(written: str) -> None:
+    """As it is, as JSON escapes it, as Go's JSON does, and as a URL."""
+    assert message_of(f"invalid {written}, and {written}!") == "invalid ***, and ***!"
+
+
+def test_names_and_values_of_data_are_hidden_too() -> None:
+    """At any depth of the parameters; what is no text stays."""
+    part = {"code": TOKEN, "message": f"no {PASSWORD}", "params": {TOKEN: [1, None, {PASSWORD: f"x{TOKEN}"}], "max": 5}}
+    error = error_of("Wrong.", data={TOKEN: part})
+    assert isinstance(error, ValidationError)
+    (name,) = error.data
+    assert (name, error.data[name].code, error.data[name].message) == ("***", "***", "no ***")
+    assert error.data[name].params == {"***": [1, None, {"***": "x***"}], "max": 5}
+
+
+def test_the_longer_of_two_secrets_is_hidden_first() -> None:
+    """So that nothing of it stays where it begins with the other."""
+    assert message_of("secret-and-more", password="secret", token="secret-and-more") == "***"
+
+
+@pytest.mark.parametrize(
+    ("secret", "message", "left"),
+    [
+        ("a", "Failed to authenticate: a is wrong.", "Failed to authenticate: *** is wrong."),
+        ("abc", "abcdef abc 'abc' abc_ xabc", "abcdef *** '***' abc_ xabc"),
+        (".", "Failed . End.", "Failed *** End."),
+        ("é", "né é", "né ***"),
+        ("abcd", "xabcdx", "x***x"),
+    ],
+)
+def test_a_short_secret_is_hidden_as_a_whole_word(secret: str, message: str, left: str) -> None:
+    """One to three characters stand in many a word by chance, and a message without them would be none."""
+    assert message_of(message, password=secret) == left
+
+
+def test_a_short_secret_does_not_spoil_our_own_texts() -> None:
+    """Those repeat nothing."""
+
+    def drop(_request: httpx.Request) -> httpx.Response:
+        raise httpx.ReadError("x")
+
+    users = BosBase("http://localhost", retries=0, transport=httpx.MockTransport(drop)).collection("users")
+    with pytest.raises(TransportError, match=r"^the connection was dropped before the answer ended$"):
+        users.auth_with_token("connection")
+
+
+def test_an_mfa_id_and_an_authorization_are_secrets_too() -> None:
+    """Of the calls that they are given to."""
+    said = message_of("mfa-1234 jwt-1234 Bearer", mfa_id="mfa-1234", headers={"Authorization": "Bearer jwt-1234"})
+    assert said == "*** *** Bearer"
+
+
+def test_an_email_is_none() -> None:
+    """It helps to see it."""
+    assert message_of("a@example.com is unknown") == "a@example.com is unknown"
+
+
+def test_an_empty_secret_hides_nothing() -> None:
+    """A server that takes one, or says that it does not."""
+    assert message_of("cannot be blank", password="", token="") == "cannot be blank"
+
+
+def test_a_text_that_nothing_can_print_is_made_printable() -> None:
+    """A lone surrogate in a server's JSON becomes a question mark."""
+    answer = httpx.Response(400, content=b'{"data": {}, "message": "a\\ud800b", "status": 400}')
+    users = BosBase("http://localhost", transport=httpx.MockTransport(lambda _: answer)).collection("users")
+    with pytest.raises(ApiError) as caught:
+        users.auth_with_token(TOKEN)
+    assert caught.value.message == "a?b"
+
+
+def test_a_network_that_repeats_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host's name in the system's words may be the token by accident."""
+
+    def fail(_request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError(f"no route to {TOKEN}")
+
+    users = BosBase("http://localhost", retries=0, transport=httpx.MockTransport(fail)).collection("users")
+    with pytest.raises(TransportError) as caught:
+        users.auth_with_token(TOKEN)
+    assert str(caught.value) == "no connection: no route to ***"
+
+
+def test_a_content_type_that_repeats_a_secret() -> None:
+    """The one header that an error shows."""
+    answer = httpx.Response(200, headers={"Content-Type": f"text/{TOKEN}"})
+    users = BosBase("http://localhost", transport=httpx.MockTransport(lambda _: answer)).collection("users")
+    with pytest.raises(UnexpectedResponseError) as caught:
+        users.auth_with_token(TOKEN)
+    assert caught.value.content_type == "text/***"
