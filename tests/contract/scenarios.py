@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -382,6 +382,10 @@ def a_token_is_of_one_collection(calls: Calls, special: Special) -> None:
     there = generate_token()
     is_done(calls.bind(special.namesake, there), "binding in another collection alone")
     is_refused(calls.sign_in(account.collection, there), "what is bound in another collection alone", UNKNOWN)
+    is_done(calls.bind(special.other, token), "binding by an account of this collection alone")
+    stranger = replace(special.other, collection=special.namesake.collection)
+    is_refused(calls.bind(stranger, token), "binding by it in another collection", "Failed to bind token.")
+    is_refused(calls.unbind(stranger, token), "unbinding by it there", "Failed to unbind token.")
 
 
 @superuser
