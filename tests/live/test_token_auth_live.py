@@ -1,0 +1,242 @@
+"""TokenAuth on the embedded server: one sign-in for all, whatever happens to the session meanwhile."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from httpx_aiohttp import AiohttpTransport
+
+from bosbase_wrapper import (
+    AsyncBosBase,
+    BosBase,
+    FileAuthStore,
+    InvalidCredentialsError,
+    MfaRequiredError,
+    TokenAuth,
+    generate_token,
+)
+from bosbase_wrapper.server import LiveServer
+
+PASSWORD = "password1234"
+
+
+@dataclass(frozen=True)
+class Member:
+    """An account of a collection of its own, with a token that is bound to it."""
+
+    server: LiveServer
+    collection: str
+    email: str
+    record_id: str
+    token: str
+
+    @property
+    def path(self) -> str:
+        """Answers 200 to who is signed in, and 401 to others."""
+        return f"/api/collections/{self.collection}/auth-refresh"
+
+    def revoke(self) -> None:
+        """A changed password ends every session; the bound token stays bound."""
+        self.server.update_record(self.collection, self.record_id, password=f"{PASSWORD}{secrets.token_hex(4)}")
+
+    def auth(self, **options: Any) -> TokenAuth:
+        """Signs in with the token."""
+        with BosBase(self.server.url) as client:
+            return client.collection(self.collection).token_auth(self.token, **options)
+
+
+def made(server: LiveServer, **options: Any) -> Member:
+    """A collection with these options, an account and a token."""
+    name = f"m{secrets.token_hex(6)}"
+    server.create_collection({"name": name, "type": "auth", **options})
+    email, token = f"{name}@example.com", generate_token()
+    record = server.create_record(name, email=email, password=PASSWORD)
+    with BosBase(server.url) as client:
+        client.collection(name).bind_custom_token(email, PASSWORD, token)
+    return Member(server, name, email, record["id"], token)
+
+
+@pytest.fixture
+def member(server: LiveServer) -> Member:
+    """An account on the shared server."""
+    return made(server)
+
+
+class Counter:
+    """An event hook that counts sign-ins."""
+
+    def __init__(self) -> None:
+        self.sign_ins = 0
+
+    def __call__(self, request: httpx.Request) -> None:
+        self.sign_ins += request.url.path.endswith("/auth-with-token")
+
+    async def for_tasks(self, request: httpx.Request) -> None:
+        """The same for tasks."""
+        self(request)
+
+
+def in_threads(member: Member, auth: TokenAuth, counter: Counter, number: int) -> list[int]:
+    """So many requests by 50 threads; their statuses."""
+    hooks: dict[str, list[Any]] = {"request": [counter]}
+    with (
+        httpx.Client(base_url=member.server.url, auth=auth, event_hooks=hooks, timeout=60) as api,
+        ThreadPoolExecutor(50) as pool,
+    ):
+        return list(pool.map(lambda _: api.post(member.path).status_code, range(number)))
+
+
+async def _in_tasks(member: Member, auth: TokenAuth, counter: Counter, number: int) -> list[int]:
+    found: list[int] = []
+
+    async def post() -> None:
+        found.append((await api.post(member.path)).status_code)
+
+    hooks = {"request": [counter.for_tasks]}
+    # httpx's own pool takes a minute for 1,000 tasks; aiohttp's has no trio.
+    transport = (
+        AiohttpTransport() if number > 300 else httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=10))
+    )
+    async with (
+        httpx.AsyncClient(
+            base_url=member.server.url, auth=auth, event_hooks=hooks, timeout=60, transport=transport
+        ) as api,
+        anyio.create_task_group() as group,
+    ):
+        for _ in range(number):
+            group.start_soon(post)
+    return found
+
+
+def in_asyncio(member: Member, auth: TokenAuth, counter: Counter, number: int) -> list[int]:
+    """So many requests at once, each in a task of asyncio; their statuses."""
+    return anyio.run(_in_tasks, member, auth, counter, number)
+
+
+def in_trio(member: Member, auth: TokenAuth, counter: Counter, number: int) -> list[int]:
+    """The same under trio."""
+    return anyio.run(_in_tasks, member, auth, counter, number, backend="trio")
+
+
+@pytest.mark.parametrize(("run", "number"), [(in_threads, 1000), (in_asyncio, 1000), (in_trio, 200)])
+def test_all_requests_at_once_cause_one_sign_in_and_one_more_when_it_is_revoked(
+    member: Member, run: Any, number: int
+) -> None:
+    """First they have no session, then a dead one."""
+    auth, counter = member.auth(), Counter()
+    for expected in (1, 2):
+        assert run(member, auth, counter, number) == [200] * number
+        assert counter.sign_ins == expected
+        member.revoke()
+
+
+def test_a_jwt_that_is_revoked_under_load_is_replaced_by_one_sign_in_each_time(member: Member) -> None:
+    """Nobody sees a 401."""
+    auth, counter, over = member.auth(), Counter(), threading.Event()
+    with httpx.Client(base_url=member.server.url, auth=auth, event_hooks={"request": [counter]}, timeout=60) as api:
+
+        def work() -> set[int]:
+            found: set[int] = set()
+            while not over.is_set():
+                found.add(api.post(member.path).status_code)
+            return found
+
+        with ThreadPoolExecutor(8) as pool:
+            workers = [pool.submit(work) for _ in range(8)]
+            for _ in range(3):
+                over.wait(0.3)
+                member.revoke()
+            over.wait(0.3)
+            over.set()
+            assert [worker.result(60) for worker in workers] == [{200}] * 8
+    assert counter.sign_ins == 4
+
+
+@pytest.fixture
+def client(member: Member) -> Iterator[BosBase]:
+    """A client of the account's server."""
+    with BosBase(member.server.url) as client:
+        yield client
+
+
+def test_a_token_that_was_unbound_signs_in_no_more_but_its_session_goes_on(member: Member, client: BosBase) -> None:
+    """Until the session ends, or somebody ends it."""
+    with httpx.Client(base_url=member.server.url, auth=member.auth()) as api:
+        assert api.post(member.path).status_code == 200
+        client.collection(member.collection).unbind_custom_token(member.email, PASSWORD, member.token)
+        assert api.post(member.path).status_code == 200
+        member.revoke()
+        with pytest.raises(InvalidCredentialsError):
+            api.post(member.path)
+
+
+def test_a_second_factor_is_asked_for_out_of_the_request(server: LiveServer) -> None:
+    """A token alone does not do in a collection with MFA."""
+    guarded = made(server, mfa={"enabled": True, "duration": 600}, otp={"enabled": True})
+    with httpx.Client(base_url=server.url, auth=guarded.auth()) as api, pytest.raises(MfaRequiredError) as caught:
+        api.post(guarded.path)
+    assert caught.value.mfa_id
+
+
+@pytest.mark.parametrize(("leeway", "sign_ins"), [(60, 3), (0, 1)])
+def test_a_short_jwt_is_renewed_before_its_end(server: LiveServer, leeway: float, sign_ins: int) -> None:
+    """Its 30 seconds are less than a leeway of 60."""
+    short = made(server, authToken={"duration": 30})
+    counter = Counter()
+    assert in_threads(short, short.auth(leeway=leeway), counter, 1) == [200]
+    with httpx.Client(base_url=server.url, auth=short.auth(leeway=leeway), event_hooks={"request": [counter]}) as api:
+        assert {api.post(short.path).status_code for _ in range(3)} == {200}
+    assert counter.sign_ins == 1 + sign_ins
+
+
+def test_a_file_carries_the_session_from_one_process_to_the_next(member: Member, tmp_path: Path) -> None:
+    """The second one signs in only when that session is dead."""
+    counter = Counter()
+    for revoke, expected in ((False, 1), (False, 1), (True, 2), (False, 2)):
+        if revoke:
+            member.revoke()
+        auth = member.auth(store=FileAuthStore(tmp_path / "session.json"))
+        assert in_threads(member, auth, counter, 5) == [200] * 5
+        assert counter.sign_ins == expected
+
+
+def test_a_rotation_moves_an_account_from_one_token_to_the_next(member: Member, client: BosBase) -> None:
+    """The new one signs in, the old one does not."""
+    collection = client.collection(member.collection)
+    token = collection.rotate_custom_token(member.email, PASSWORD, member.token)
+    assert collection.auth_with_token(token).record.id == member.record_id
+    with pytest.raises(InvalidCredentialsError):
+        collection.auth_with_token(member.token)
+
+
+def test_a_rotation_that_is_refused_changes_nothing(member: Member, client: BosBase) -> None:
+    """Here for a wrong password: the old token signs in, the new one was not bound."""
+    collection, token = client.collection(member.collection), generate_token()
+    with pytest.raises(InvalidCredentialsError):
+        collection.rotate_custom_token(member.email, "not the password", member.token, token)
+    assert collection.auth_with_token(member.token).record.id == member.record_id
+    with pytest.raises(InvalidCredentialsError):
+        collection.auth_with_token(token)
+
+
+def test_a_rotation_in_a_task(member: Member) -> None:
+    """The async client does the same."""
+
+    async def main() -> None:
+        async with AsyncBosBase(member.server.url) as client:
+            collection = client.collection(member.collection)
+            token = await collection.rotate_custom_token(member.email, PASSWORD, member.token)
+            assert (await collection.auth_with_token(token)).record.id == member.record_id
+            with pytest.raises(InvalidCredentialsError):
+                await collection.auth_with_token(member.token)
+
+    anyio.run(main)
