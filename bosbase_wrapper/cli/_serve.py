@@ -34,7 +34,8 @@ def serve(given: Given) -> None:
 def _stopping(server: LiveServer) -> Generator[None]:
     """Ends quietly at Ctrl-C and SIGTERM, and stops the server however it ends."""
     handlers = {sign: signal.getsignal(sign) for sign in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for sign in handlers:
+        signal.signal(sign, signal.default_int_handler)  # SIGINT too: a shell's `&` lets it be ignored
     try:
         yield
     except KeyboardInterrupt:

@@ -17,9 +17,9 @@ import pytest
 from bosbase_wrapper import BosBase, generate_token
 from bosbase_wrapper.server import LiveServer
 
-from .test_cli_live import COMMAND, PASSWORD, email, environment
+from .test_cli_live import COMMAND, PASSWORD, email, environment, interruptible
 
-__all__ = ["email"]  # a fixture
+__all__ = ["email", "interruptible"]  # fixtures
 
 # Makes the terminal the process's own, as a shell would, and becomes the command.
 _IN_TERMINAL = """
