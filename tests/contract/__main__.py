@@ -71,13 +71,13 @@ def _verdict(story: Story, run: Run) -> str:
         story.tell(Calls(run))
     except FailureGroup as group:  # what the checks found in one of its answers
         for failure in group.exceptions:
-            run.outcome.add(_name(failure), f"{story.name}: {failure.message or failure.title}")
+            run.found(_name(failure), f"{story.name}: {failure.message or failure.title}")
     except AssertionError as failure:
-        run.outcome.add(story.name, str(failure))
+        run.found(story.name, str(failure))
     except (httpx.HTTPError, requests.RequestException) as failure:
-        run.outcome.add(story.name, f"no answer: {type(failure).__name__}")
+        run.found(story.name, f"no answer: {type(failure).__name__}")
     except (LookupError, TypeError, ValueError, AttributeError) as failure:
-        run.outcome.add(story.name, f"an answer of another shape: {type(failure).__name__}")
+        run.found(story.name, f"an answer of another shape: {type(failure).__name__}")
     else:
         return "kept"
     return "BROKEN"

@@ -15,7 +15,7 @@ import schemathesis
 import yaml
 from schemathesis import Response
 
-from .state import Account, Binding, State, token_hash
+from .state import SHORT, Account, Binding, State, token_hash
 
 Case = schemathesis.Case[Any]
 Judge = Callable[[State, Response, Case], None]
@@ -23,7 +23,6 @@ Judge = Callable[[State, Response, Case], None]
 SPEC: Final = Path(__file__).parents[2] / "openapi.yaml"
 _SECRETS: Final = ("password", "token", "mfaId")
 _HIDDEN: Final = {"password", "passwordHash", "tokenKey", "tokenHash"}
-_SHORT: Final = 8
 _JWT: Final = re.compile(r"eyJ[\w-]+\.(eyJ[\w-]+)\.[\w-]+")
 
 
@@ -89,9 +88,14 @@ def no_secret_comes_back(state: State, response: Response, case: Case) -> None:
     assert sessions <= (response.status_code == 200), "a JWT stands where none belongs"
 
 
+def secrets_of(case: Case) -> list[str]:
+    """The secrets that the request holds."""
+    return [text(case, name) for name in _SECRETS]
+
+
 def _forms(secret: str) -> tuple[str, ...]:
     """What a secret may look like; what is short stands in many an answer by chance."""
-    if len(secret) < _SHORT:
+    if len(secret) < SHORT:
         return ()
     encoded = base64.b64encode(secret.encode()).decode()
     return (secret, json.dumps(secret)[1:-1], quote(secret), encoded.rstrip("="), token_hash(secret))

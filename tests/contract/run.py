@@ -20,11 +20,6 @@ class Outcome:
     failures: dict[str, str] = field(default_factory=dict)
     times: Counter[str] = field(default_factory=Counter)
 
-    def add(self, check: str, message: str) -> None:
-        """Note a failure."""
-        self.failures.setdefault(check, message.strip().partition("\n")[0])
-        self.times[check] += 1
-
 
 class Run:
     """A run. The hooks, which schemathesis keeps for the whole process, act on the one that they were given."""
@@ -38,3 +33,8 @@ class Run:
         self.state = state
         self.reached = Reached(document, frozenset() if state.special else superusers_statuses(document))
         self.outcome = Outcome()
+
+    def found(self, check: str, message: str) -> None:
+        """Note a failure, with no secret in what it says."""
+        self.outcome.failures.setdefault(check, self.state.hide(message).strip().partition("\n")[0])
+        self.outcome.times[check] += 1

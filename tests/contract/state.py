@@ -19,6 +19,7 @@ from bosbase_wrapper.server import LiveServer
 # The account of openapi.yaml's examples: the coverage phase takes its values from there.
 EXAMPLES: Final = ("users", "user@example.com", "user-password")
 ACTIONS: Final = {"bindToken": "bind-token", "unbindToken": "unbind-token", "authWithToken": "auth-with-token"}
+SHORT: Final = 8  # a secret of less letters stands in many a text by chance
 EXAMPLE_TOKENS: Final = ("my-app-token", "my-other-token")
 
 
@@ -105,6 +106,12 @@ class State:
         if email == own.email and collection.lower() in (own.collection.lower(), ids.get(own.collection, "").lower()):
             return own
         return self.special.account(collection, email) if self.special else None
+
+    def hide(self, text: str, *more: str) -> str:
+        """The text without the account's secrets, and without others that are no chance finds."""
+        for secret in (self.account.password, *self.tokens, *self.bound, *more):
+            text = text.replace(secret, "***") if len(secret) >= SHORT else text
+        return text
 
     def make_sure_it_signs_in(self, token: str) -> None:
         """Bind one of `tokens` that a generated request unbound."""

@@ -16,7 +16,7 @@ from .checks import Case
 from .run import Run
 from .state import EXAMPLE_TOKENS, EXAMPLES, State
 
-_SHOWN: Final = re.compile(rb'("(?:token|mfaId)":\s*")[^"]+')
+_SHOWN: Final = re.compile(r'("(?:token|mfaId)":\s*")[^"]+')
 
 
 def install(run: Run) -> None:
@@ -46,7 +46,10 @@ def install(run: Run) -> None:
 
 def _as_check(judge: checks.Judge, run: Run) -> schemathesis.CheckFunction:
     def check(ctx: CheckContext, response: Response, case: Case) -> None:
-        judge(run.state, response, case)
+        try:
+            judge(run.state, response, case)
+        except AssertionError as failure:
+            raise AssertionError(run.state.hide(str(failure), *checks.secrets_of(case))) from None
 
     check.__name__ = judge.__name__
     return check
@@ -54,7 +57,8 @@ def _as_check(judge: checks.Judge, run: Run) -> schemathesis.CheckFunction:
 
 def nothing_is_shown(state: State, response: Response, case: Case) -> None:
     """No check, but the last to see an answer: one that failed another check is shown, and its secrets must not be."""
-    response.content = _SHOWN.sub(rb"\1[Filtered]", response.content)
+    shown = _SHOWN.sub(r"\1[Filtered]", response.content.decode("latin-1"))
+    response.content = state.hide(shown, *checks.secrets_of(case)).encode("latin-1")
 
 
 def _is_ignored(case: Case, failure: Any) -> bool:
@@ -109,11 +113,11 @@ def watch(run: Run, event: events.EngineEvent) -> None:
         _count_links(run, event)
         for check in (check for found in event.recorder.checks.values() for check in found):
             if check.status == Status.FAILURE and check.failure_info:
-                run.outcome.add(check.name, check.failure_info.failure.title)
+                run.found(check.name, check.failure_info.failure.title)
     elif isinstance(event, events.NonFatalError):
-        run.outcome.add("error", f"{event.label}: {event.info.title}")
+        run.found("error", f"{event.label}: {event.info.title}")
     elif isinstance(event, events.FatalError | events.Interrupted):
-        run.outcome.add("interrupted", "the run did not come to its end")
+        run.found("interrupted", "the run did not come to its end")
 
 
 def _count_links(run: Run, event: events.ScenarioFinished) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from bosbase_wrapper.server import LiveServer
 
+from .broken import BROKEN, BrokenServer
 from .checks import SPEC
 from .state import Account, Table, hash_fast
 
@@ -71,6 +72,19 @@ def test_a_run_that_signs_nobody_in_fails(ordinary: tuple[LiveServer, Account, T
     assert "TOO LITTLE the link signIn was never followed to a success" in run.stdout
     assert "got past authentication" in run.stdout.rpartition("TOO LITTLE")[2]
     assert "wrong-password" not in run.stdout
+
+
+def test_a_broken_server_is_told_without_its_secrets(ordinary: tuple[LiveServer, Account, Table]) -> None:
+    """What failed is shown with its answer, and the password that the server repeats in it is not."""
+    server, account, _ = ordinary
+    with BrokenServer(server.url, BROKEN["error-repeats-password"]) as url:
+        run = contract(
+            "--base-url", url, "--examples", "1", BOSBASE_EMAIL=account.email, BOSBASE_PASSWORD=account.password
+        )
+    assert run.returncode == 1
+    assert "FAILED     no_secret_comes_back" in run.stdout
+    assert "Custom check failed: `no_secret_comes_back`" in run.stdout
+    assert PASSWORD not in run.stdout + run.stderr
 
 
 def test_an_account_is_asked_for() -> None:
