@@ -35,7 +35,7 @@ def markdown(goals: Sequence[Goal], results: Results, effort: Effort) -> str:
             *_samples("One login after the other, no network", results.no_network),
             *_samples("One login after the other, the live server", results.one_by_one),
             *_samples(f"Logins of {at_once}", results.at_once),
-            *_samples("Signed requests, the live server", results.signed),
+            *_samples("Signed requests (GET /api/health), the live server", results.signed),
             "",
         ]
     )

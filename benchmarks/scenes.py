@@ -21,6 +21,7 @@ from .measure import Run, Samples, in_tasks, in_threads, interleaved, one_by_one
 AT_ONCE: Final = 32
 FIXED_HEADER: Final = "fixed header"
 TOKEN_AUTH: Final = "TokenAuth"
+LOGIN_EACH: Final = "a login for each request"
 
 
 @dataclass(frozen=True)
@@ -111,14 +112,21 @@ def everybody(target: Target, tasks: int) -> Iterator[dict[str, Run]]:
 
 
 def signed_requests(target: Target, effort: Effort) -> Samples:
-    """A request that TokenAuth signs, beside one whose header is fixed; on the live server."""
+    """A request that TokenAuth signs, beside one whose header is fixed and one with a login of its own."""
     with BosBase(target.url) as client, ExitStack() as stack:
         users = client.collection("users")
         jwt, auth = users.auth_with_token(target.token).token, users.token_auth(target.token)
         fixed = stack.enter_context(httpx.Client(base_url=target.url, headers={"Authorization": jwt}))
         signed = stack.enter_context(httpx.Client(base_url=target.url, auth=auth))
+        bare = stack.enter_context(httpx.Client(base_url=target.url))
+
+        def login_and_request() -> object:
+            headers = {"Authorization": users.auth_with_token(target.token).token}
+            return bare.get("/api/health", headers=headers).json()
+
         runs = {
             FIXED_HEADER: one_by_one(lambda: fixed.get("/api/health").json()),
             TOKEN_AUTH: one_by_one(lambda: signed.get("/api/health").json()),
+            LOGIN_EACH: one_by_one(login_and_request),
         }
         return interleaved(runs, effort.logins, effort.rounds)
