@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import pickle
 import threading
 import traceback
@@ -441,6 +442,23 @@ def test_it_shows_no_secret(driver: Driver) -> None:
         pickle.dumps(auth)
     assert TOKEN not in str(caught.value)
     assert "canary" not in repr(server.sign_ins)
+
+
+def test_the_logger_tells_of_each_sign_in(driver: Driver, caplog: pytest.LogCaptureFixture) -> None:
+    """As of every call, and without a secret; httpx and httpcore show none either."""
+    caplog.set_level(logging.DEBUG)
+    server, auth = Server(), token_auth()
+    driver(auth, server, 1)
+    auth.clear()
+    server.answer = httpx.ConnectError("refused")
+    driver(auth, server, 1)
+    told = [record.getMessage() for record in caplog.records if record.name == "bosbase_wrapper"]
+    assert [text.partition(" in ")[0] for text in told] == [
+        "authWithToken 'users': 200",
+        "authWithToken 'users': TransportError",
+    ]
+    assert "canary" not in caplog.text
+    assert server.issued[0] not in caplog.text
 
 
 def test_clear_forgets_the_session_also_in_the_store(driver: Driver) -> None:
