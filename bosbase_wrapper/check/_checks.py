@@ -27,6 +27,12 @@ def _anywhere(name: str, what: str, attempt: Callable[[Probe], None]) -> Check:
     return Check(name, what, attempt, binds=False)
 
 
+# After all is taken away: a server that limits wrong sign-ins would keep the taking away waiting.
+LAST: Final = _anywhere("wrong-sign-ins", "Wrong sign-ins in a row are slowed down", _advice.wrong_sign_ins)
+# After all others that bind, those of --fuzz too, and in every run.
+STATE: Final = Check(
+    "state", "Each token is as the answers said; what was refused changed nothing", _life.state_is_kept
+)
 CHECKS: Final = (
     _anywhere("never-bound", "A token that nobody bound signs nobody in; unbinding it is no error", _life.never_bound),
     _anywhere("password-auth-off", "Without password authentication a bind answers 403", _life.password_auth_off),
@@ -76,10 +82,5 @@ CHECKS: Final = (
     Check("told-apart-by-time", "An unknown email takes as long as a wrong password", _advice.told_apart_by_time),
     Check("mfa-id-at-once", "An mfaId works once for requests at the same moment too", _advice.mfa_id_at_once),
     _anywhere("slow", "Each answer comes within seconds", _advice.slow_answers),
+    LAST,
 )
-# After all others, those of --fuzz too.
-STATE: Final = Check(
-    "state", "Each token is as the answers said; what was refused changed nothing", _life.state_is_kept
-)
-# After all is taken away: a server that limits wrong sign-ins would keep the taking away waiting.
-LAST: Final = _anywhere("wrong-sign-ins", "Wrong sign-ins in a row are slowed down", _advice.wrong_sign_ins)

@@ -582,8 +582,11 @@ def token_normalized(request: Request, server: Sound) -> Answer:
 @broken
 def token_compatibility_normalized(request: Request, server: Sound) -> Answer:
     """A token's letters that only look different are one (NFKC)."""
-    compatible = {chr(code): unicodedata.normalize("NFKC", chr(code)) for code in range(0x2000, 0xFFFF)}
-    return server(_token(request, lambda token: "".join(compatible.get(letter, letter) for letter in token)))
+    return server(_token(request, lambda token: re.sub(r"\W|\w", lambda m: _compatible(m[0]), token)))
+
+
+def _compatible(letter: str) -> str:
+    return unicodedata.normalize("NFKC", letter) if letter >= "\u2000" else letter
 
 
 @broken
@@ -1209,7 +1212,9 @@ def password_in_a_header(request: Request, server: Sound) -> Answer:
 def token_in_a_header(request: Request, server: Sound) -> Answer:
     """A header repeats the token of a sign-in."""
     answer = server(request)
-    safe = request.text("token").isascii() and request.text("token").isprintable()
+    safe = (
+        len(request.text("token")) <= 1024 and request.text("token").isascii() and request.text("token").isprintable()
+    )
     return answer.with_header("X-Token", request.text("token")) if request.operation and safe else answer
 
 
@@ -1322,6 +1327,7 @@ def unbind_ends_sessions(request: Request, server: Sound) -> Answer:
     ended = server.memory.setdefault("ended", set())
     if request.operation == "auth-with-token" and answer.status == 200:
         sessions[request.text("token")] = answer.json.get("token")
+        ended.discard(answer.json.get("token"))  # two sign-ins of one second get the same JWT
     if request.operation == "unbind-token" and answer.status == 204:
         ended.add(sessions.get(request.text("token")))
     sent = {name.lower(): value for name, value in request.headers.items()}.get("authorization")
@@ -1541,9 +1547,37 @@ def auth_rule_in_other_words(request: Request, server: Sound) -> Answer:
 
 
 @broken_for("kept-out")
+def auth_rule_blames_members(request: Request, server: Sound) -> Answer:
+    """The 403 of the auth rule has `data`."""
+    answer = server(request)
+    kept_out = request.operation == "auth-with-token" and answer.status == 403
+    return answer.saying(data={"token": {"code": "rule", "message": "Kept out."}}) if kept_out else answer
+
+
+@broken_for("kept-out")
 def binding_asks_the_auth_rule(request: Request, server: Sound) -> Answer:
     """Binding asks the auth rule."""
     answer = server(request)
     bound = request.operation == "bind-token" and answer.status == 204
     text = "The request doesn't satisfy the collection requirements to authenticate."
     return error(403, text) if bound else answer
+
+
+# --- password authentication that is off ---
+
+
+@broken_for("no-password")
+def password_auth_off_is_400(request: Request, server: Sound) -> Answer:
+    """Binding without password authentication answers 400."""
+    answer = server(request)
+    failed = "Failed to bind token." if request.operation == "bind-token" else "Failed to unbind token."
+    return error(400, failed) if request.operation in _BINDINGS and answer.status == 403 else answer
+
+
+@broken_for("no-password")
+def members_before_password_auth(request: Request, server: Sound) -> Answer:
+    """Members are looked at before it is asked whether there is password authentication."""
+    answer = server(request)
+    missing = request.operation in _BINDINGS and answer.status == 403 and not request.text("token")
+    required = {"code": "validation_required", "message": "Cannot be blank."}
+    return error(400, INVALID, email=required, password=required, token=required) if missing else answer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from .broken import BROKEN, Broken
@@ -33,7 +34,7 @@ def _row(world: World, broken: Broken) -> str:
 def main() -> None:
     """Runs the whole check against every broken server, which takes minutes."""
     with World() as world, ThreadPoolExecutor(2) as pool:
-        rows = list(pool.map(lambda broken: _row(world, broken), BROKEN.values()))
+        rows = list(pool.map(partial(_row, world), BROKEN.values()))
     before, _, _ = DOCUMENT.read_text(encoding="utf-8").partition(_HEAD)
     DOCUMENT.write_text(before + _HEAD + "".join(rows), encoding="utf-8")
 

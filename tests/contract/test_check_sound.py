@@ -464,3 +464,53 @@ def _generated(world: World) -> list[tuple[dict[str, str], list[str]]]:
     report = world.examine(keep, checks=CHECKS[:3], fuzz=8)
     assert report.exit_code() == 0, str(report)
     return sent
+
+
+# --- what a server or a proxy before it does not offer ---
+
+
+def _without_password_login(request: Request, server: Sound) -> Answer:
+    return error(404, "Not here.") if "auth-with-password" in request.target else server(request)
+
+
+def _without_refresh(request: Request, server: Sound) -> Answer:
+    return error(404, "Not here.") if "auth-refresh" in request.target else server(request)
+
+
+def _without_users(request: Request, server: Sound) -> Answer:
+    gone = request.operation and request.collection == "users"
+    return error(404, "Missing or invalid collection context.") if gone else server(request)
+
+
+def _without_relations(request: Request, server: Sound) -> Answer:
+    return server(replace(request, target=request.target.partition("?")[0]))
+
+
+def _one_at_once(request: Request, server: Sound) -> Answer:
+    if request.operation == "auth-with-token" and request.text("mfaId"):
+        raise spoiling.Dropped
+    return server(request)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind", "not_tried"),
+    [
+        (_without_password_login, "user", {"same-end", "same-account", "jwt-works"}),
+        (_without_password_login, "mfa", {"same-end", "second-factor"}),
+        (_without_refresh, "user", {"jwt-works", "jwt-outlives-unbind"}),
+        (_without_relations, "related", {"expand"}),
+        (_one_at_once, "mfa", {"mfa-id-at-once"}),
+    ],
+)
+def test_what_is_not_offered_is_not_tried(
+    world: World, spoil: Callable[[Request, Sound], Answer], kind: str, not_tried: set[str]
+) -> None:
+    """Nothing is blamed for what there is nothing to compare with."""
+    checks = [check for check in CHECKS if check.name in {"never-bound", "bind-and-sign-in", *not_tried}]
+    assert _names(world.examine(spoil, kind, checks=checks), Outcome.NOT_TRIED) == not_tried
+
+
+def test_a_server_without_users(world: World) -> None:
+    """A collection that another server has is not missed."""
+    checks = [check for check in CHECKS if check.name in {"never-bound", "bind-and-sign-in", "other-collection"}]
+    assert "other-collection" in _names(world.examine(_without_users, "related", checks=checks), Outcome.KEPT)

@@ -8,12 +8,14 @@ import httpx
 import pytest
 
 from bosbase_wrapper.check import Outcome, Report
+from bosbase_wrapper.check._answer import Answer
 from bosbase_wrapper.check._checks import CHECKS, Check
 from bosbase_wrapper.check._contract import Contract, document_text
-from bosbase_wrapper.check._errors import NoAnswerError, UnfinishedError
+from bosbase_wrapper.check._errors import NoAnswerError, NotTriedError, UnfinishedError
 from bosbase_wrapper.check._line import PATIENCE_SECONDS, Line
 from bosbase_wrapper.check._probe import Probe
 from bosbase_wrapper.check._run import examine
+from bosbase_wrapper.check._secrets import Secrets
 from bosbase_wrapper.check._session import Account
 from tests.faults.raw_server import KEEP, Connection, RawServer, Script, answer
 
@@ -151,7 +153,7 @@ def test_a_server_that_hangs_at_sign_ins_alone_is_broken() -> None:
         return REFUSED
 
     report = _report(hang)
-    assert [finding.name for finding in report.broken] == ["never-bound", "wrong-sign-ins"]
+    assert [finding.name for finding in report.broken] == ["never-bound"]
     assert report.broken[0].detail == "a request was left without an answer (ReadTimeout)"
     assert report.exit_code() == 1
 
@@ -185,3 +187,29 @@ def test_slow_answers_are_advice() -> None:
         probe.line.slowest = 12.3
         report = examine(probe, checks=checks)
     assert [finding.detail for finding in report.advice if finding.name == "slow"] == ["the slowest answer took 12 s"]
+
+
+def test_what_was_seen_before_a_check_gave_up_is_told() -> None:
+    """A check that cannot go on has not forgotten what was broken until then."""
+
+    def attempt(probe: Probe) -> None:
+        probe.expect(False, "something is broken")
+        raise NotTriedError("there is no more to try")
+
+    report = _report(lambda _: REFUSED, [Check("half", "Half of a check", attempt)])
+    assert [finding.detail for finding in report.broken] == ["something is broken"]
+
+
+def test_what_is_no_json_is_none() -> None:
+    """Constants that JSON lacks, other encodings and nesting without end are no JSON; null is."""
+    for content in (b'{"token":NaN}', '{"token":"x"}'.encode("utf-16"), b"[" * 100_000, b"\xef\xbb\xbf{}", b""):
+        assert not Answer(200, httpx.Headers(), content, 0.0).is_json
+    assert Answer(200, httpx.Headers(), b"null", 0.0).is_json
+
+
+@pytest.mark.parametrize(("password", "found"), [("Tr0ub4dor&3", True), ("user@example.com", False), ("short", False)])
+def test_a_password_is_found_unless_it_is_an_everyday_word(password: str, found: bool) -> None:
+    """A password that is too short, or the account's own email, stands in many answers without having leaked."""
+    secrets = Secrets(password, "users user@example.com http://localhost")
+    answer = Answer(400, httpx.Headers({"X-Debug": password.upper()}), b"{}", 0.0)
+    assert bool(secrets.found_in(answer)) is found
