@@ -42,10 +42,10 @@ def _both(folder: Path, name: str, title: str, bars: Mapping[str, float]) -> Non
 
 def _figure(title: str, bars: Mapping[str, float], text: str, ours: str, others: str) -> Figure:
     figure = Figure(figsize=(8, 0.34 * len(bars) + 0.6), layout="constrained")
+    figure.suptitle(title, x=0.01, ha="left", color=text, fontsize=11)
     axes = figure.subplots()
     drawn = axes.barh(list(bars), list(bars.values()), color=[ours if name in _OURS else others for name in bars])
     axes.bar_label(drawn, fmt="{:,.0f}", padding=4, color=text)
-    axes.set_title(title, color=text, loc="left", fontsize=11)
     axes.margins(x=0.12)
     axes.tick_params(colors=text, length=0)
     axes.xaxis.set_visible(False)
