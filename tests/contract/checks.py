@@ -143,6 +143,7 @@ def errors_are_the_documented_ones(state: State, response: Response, case: Case)
     body = _json(response)
     if response.status_code < 400 or not isinstance(body, dict) or "mfaId" in body:
         return
+    assert set(body) == {"data", "message", "status"}, f"an error of {sorted(body)}"
     assert body.get("status") == response.status_code, "the error names another status than the answer's"
     sentences = _sentences()[operation_of(case), response.status_code]
     assert body.get("message") in sentences, f"a message that openapi.yaml does not have: {body.get('message')!r}"

@@ -353,7 +353,8 @@ def wrong_paths_and_methods_are_404(calls: Calls, account: Account) -> None:
             assert answer.status_code == 404, f"{method} {action}: {answer.status_code}, not 404"
             assert set(answer.json()) == {"data", "message", "status"}, f"{method} {action}: not the error envelope"
         assert calls.http("OPTIONS", action).status_code == 204, f"OPTIONS {action}"
-        assert calls.http("POST", action + "/", json={}).status_code == 404, f"{action}/"
+        for other in (f"{action}/", f"{action}s"):
+            assert calls.http("POST", other, json={}).status_code == 404, f"POST {other}"
     for operation in ACTIONS:
         for collection in ("no_such_collection", "users'--", "\u00e9"):
             unknown = calls.send(operation, collection, {})
