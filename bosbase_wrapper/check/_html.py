@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import Final
 
@@ -33,8 +34,9 @@ table { width: 100%; margin-top: 1.5rem; border-collapse: collapse; background: 
 th, td { padding: .6rem .8rem; text-align: left; vertical-align: top; border-top: 1px solid var(--line); }
 thead th { border-top: 0; color: var(--dim); font-weight: 500; font-size: .875rem; }
 tbody th { font-weight: 600; white-space: nowrap; }
+td:nth-child(2) { white-space: nowrap; }
 code { font: .875rem/1.6 ui-monospace, monospace; overflow-wrap: anywhere; }
-.detail { margin-top: .25rem; font-size: .9375rem; color: var(--ink); }
+.detail { margin-top: .25rem; font-size: .9375rem; color: var(--dim); white-space: pre-line; }
 .kept { color: var(--kept); } .broken { color: var(--broken); } .advice { color: var(--advice); }
 .quiet { color: var(--dim); }
 @media (max-width: 40rem) { thead { display: none; } th, td { display: block; border: 0; padding: .2rem .8rem; }
@@ -84,6 +86,10 @@ def _verdict(report: Report) -> tuple[str, str]:
 
 def _row(row: Row) -> str:
     finding = row.finding
-    detail = f'<div class="detail">{escape(finding.detail)}</div>' if finding.detail else ""
+    detail = f'<div class="detail">{_text(finding.detail)}</div>' if finding.detail else ""
     outcome = f'<th scope="row" class="{_CLASSES[row.outcome]}">{row.outcome.value}</th>'
-    return f"<tr>{outcome}<td><code>{escape(finding.name)}</code></td><td>{escape(finding.what)}{detail}</td></tr>\n"
+    return f"<tr>{outcome}<td><code>{escape(finding.name)}</code></td><td>{_text(finding.what)}{detail}</td></tr>\n"
+
+
+def _text(text: str) -> str:
+    return re.sub("`(.+?)`", r"<code>\1</code>", escape(text))

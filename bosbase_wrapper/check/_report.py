@@ -28,7 +28,7 @@ class Exit(IntEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One part of the contract: a short `name`, `what` it asks, and in `detail` what was seen instead."""
+    """One part of the contract: a short `name`, `what` it asks, and in `detail` what was seen instead, line by line."""
 
     name: str
     what: str
@@ -117,6 +117,5 @@ class Report:
         lines = [f"{self.url}, collection {self.collection}", ""]
         for row in self.rows:
             lines.append(f"{_MARKS[row.outcome]:>10}  {row.finding.name:<24} {row.finding.what}")
-            if row.finding.detail:
-                lines.append(f"{'':>10}  {'':<24} -> {row.finding.detail}")
+            lines += [f"{'':>10}  {'':<24} -> {detail}" for detail in row.finding.detail.splitlines()]
         return "\n".join([*lines, "", self.summary])

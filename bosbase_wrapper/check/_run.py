@@ -88,7 +88,7 @@ def _try(check: Check, probe: Probe, report: Report) -> None:
             report.add(Outcome.NOT_TRIED, check.name, check.what, str(reason))
             return
     outcome = Outcome.BROKEN if probe.problems else Outcome.ADVICE if probe.hints else Outcome.KEPT
-    report.add(outcome, check.name, check.what, "; ".join(dict.fromkeys(probe.problems or probe.hints)))
+    report.add(outcome, check.name, check.what, "\n".join(dict.fromkeys(probe.problems or probe.hints)))
 
 
 def _attempt(check: Check, probe: Probe) -> None:
@@ -130,4 +130,4 @@ def _add_rules(probe: Probe, report: Report) -> None:
         probe.rules.fault("answered", "connections ended without an answer")
     for rule, what in RULES.items():
         faults = probe.rules.faults(rule)
-        report.add(Outcome.BROKEN if faults else Outcome.KEPT, rule, what, "; ".join(faults[:10]))
+        report.add(Outcome.BROKEN if faults else Outcome.KEPT, rule, what, "\n".join(faults[:10]))

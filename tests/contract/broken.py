@@ -75,9 +75,9 @@ class Request:
         return value if isinstance(value, dict) else {}
 
     def text(self, member: str) -> str:
-        """A member of the body that is text, else ""."""
+        """A member of the body that is text and has no half of a letter, else ""."""
         value = self.json.get(member)
-        return value if isinstance(value, str) else ""
+        return value if isinstance(value, str) and not re.search("[\ud800-\udfff]", value) else ""
 
     def saying(self, **members: Any) -> Request:
         """The same with other members in its body."""
