@@ -73,10 +73,6 @@ async def _attempt(sender: Sender, call: Call[Any], number: int) -> Answer | Fau
         outcome: Answer | Fault = await sender.send(call.request(), total_seconds(call.timeout))
     except _fast.transport_errors() as error:
         outcome = fault(_fast.as_httpx_raises(error))
-    except ValueError as error:
-        if "digits" not in str(error):
-            raise
-        outcome = _MALFORMED  # a Content-Length longer than the numbers that Python reads
     except RuntimeError:
         ensure_open(sender)  # closed by another thread or task meanwhile
         raise
