@@ -139,10 +139,10 @@ def full_queue() -> Generator[int]:
         yield port
 
 
-def test_a_connection_that_is_not_made_in_time(any_driver: Driver) -> None:
+def test_a_connection_that_is_not_made_in_time(driver: Driver) -> None:
     """A server whose queue is full lets the client wait."""
     with full_queue() as port:
-        (failed,) = any_driver(f"http://127.0.0.1:{port}", retries=0, timeout=1)
+        (failed,) = driver(f"http://127.0.0.1:{port}", retries=0, timeout=httpx.Timeout(10, connect=0.3))
     assert type(failed) is RequestTimeoutError
     assert (failed.attempts, failed.outcome_unknown) == (1, False)
 
@@ -480,6 +480,18 @@ def test_a_call_that_timed_out_leaves_no_connection_behind(driver: Driver, serve
     assert isinstance(worked, AuthResult)
 
 
+def test_without_a_timeout_a_call_waits(any_driver: Driver, server: RawServer) -> None:
+    """None is no limit."""
+
+    def takes_its_time(connection: Connection) -> object:
+        connection.over.wait(0.2)
+        return sound(connection)
+
+    server.script = takes_its_time
+    (outcome,) = any_driver(server.url, timeout=None)
+    assert isinstance(outcome, AuthResult)
+
+
 # --- the server goes ---
 
 
@@ -529,3 +541,33 @@ def test_a_connection_that_the_server_closed_meanwhile_is_not_used(driver: Drive
     server.script = sound_once
     outcomes = driver(server.url, steps=[drivers.nothing, wait_for_its_end], retries=0)
     assert [type(outcome) for outcome in outcomes] == [AuthResult] * 2
+
+
+def test_an_idle_connection_that_the_server_ended_is_closed_with_the_next_call(server: RawServer) -> None:
+    """It is not kept until somebody happens to take it."""
+    second_came, first_is_through = threading.Event(), threading.Event()
+
+    def script(connection: Connection) -> object:
+        if len(server.requests) == 1:
+            second_came.wait(10)
+            sound(connection)
+            connection.sock.shutdown(socket.SHUT_WR)
+            connection.until_closed()
+            return None
+        second_came.set()
+        first_is_through.wait(10)
+        return sound(connection)
+
+    server.script = script
+    with BosBase(server.url) as client:
+        raised: list[BaseException] = []
+        first = a_call(client, raised)
+        wait_until(lambda: len(server.requests) == 1)
+        second = a_call(client, raised)
+        first.join(10)
+        time.sleep(0.05)  # the end is on its way to the client
+        first_is_through.set()
+        second.join(10)
+        client.collection("users").auth_with_token("token")
+        wait_until(lambda: server.open_connections == 1)
+    assert (raised, len(server.requests)) == ([], 3)

@@ -152,7 +152,7 @@ def test_a_fault_ends_in_its_error(
         server.script = sound
 
     retries = 0 if script in DROPPED.values() else 2
-    failed, worked = any_driver(server.url, [break_it, mend_it], timeout=0.4 if slow else 20, retries=retries)
+    failed, worked = any_driver(server.url, [break_it, mend_it], timeout=0.25 if slow else 20, retries=retries)
     assert type(failed) is kind
     assert failed.__cause__ is None
     assert failed.__context__ is None

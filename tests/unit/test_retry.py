@@ -160,9 +160,9 @@ def in_seconds(seconds: float) -> str:
         ("31", None, None),
         ("86400", None, None),
         ("999999999", None, None),
-        (in_seconds(20), 10, 20),
-        (in_seconds(-60), 0, 0),
-        (in_seconds(3600), None, None),
+        (20, 5, 20),
+        (-60, 0, 0),
+        (3600, None, None),
         # Nothing that can be read asks for nothing: the wait is the client's own.
         ("soon", 0, 0.5),
         ("-5", 0, 0.5),
@@ -172,9 +172,10 @@ def in_seconds(seconds: float) -> str:
         ("Wed, 21 Oct 99999 07:28:00 GMT", 0, 0.5),
     ],
 )
-def test_retry_after_is_obeyed_up_to_half_a_minute(asked: str, least: float | None, most: float | None) -> None:
-    """In seconds or as an HTTP date; more than 30 s, and the call ends."""
-    answer = Answer(503, httpx.Headers({b"Retry-After": asked.encode()}))
+def test_retry_after_is_obeyed_up_to_half_a_minute(asked: str | int, least: float | None, most: float | None) -> None:
+    """In seconds or as an HTTP date (here the whole numbers); more than 30 s, and the call ends."""
+    text = asked if isinstance(asked, str) else in_seconds(asked)
+    answer = Answer(503, httpx.Headers({b"Retry-After": text.encode()}))
     delay = delay_before_next(answer, 1, single_use=False)
     if least is None or most is None:
         assert delay is None

@@ -7,7 +7,16 @@ from typing import Any
 import httpx
 import pytest
 
-from bosbase_wrapper import ApiError, BosBase, BosBaseError, TransportError, UnexpectedResponseError, ValidationError
+from bosbase_wrapper import (
+    ApiError,
+    BosBase,
+    BosBaseError,
+    ConfigurationError,
+    TransportError,
+    UnexpectedResponseError,
+    ValidationError,
+)
+from bosbase_wrapper._secrets import Hider
 
 PASSWORD, TOKEN = 'pä"ss<word>&/', "my-app-token"
 
@@ -132,3 +141,19 @@ def test_a_content_type_that_repeats_a_secret() -> None:
     with pytest.raises(UnexpectedResponseError) as caught:
         users.auth_with_token(TOKEN)
     assert caught.value.content_type == "text/***"
+
+
+@pytest.mark.parametrize("options", [{"query": {"x": "x" * 70_000}}, {"expand": "x" * 70_000}])
+def test_a_url_that_is_too_long_is_refused_without_the_body(options: Any) -> None:
+    """By an error of ours, which leads to no frame that holds the token."""
+    users = BosBase("http://localhost", transport=httpx.MockTransport(lambda _: httpx.Response(500))).collection(
+        "users"
+    )
+    with pytest.raises(ConfigurationError, match="too long") as caught:
+        users.auth_with_token(TOKEN, **options)
+    assert (caught.value.attempts, caught.value.__context__) == (0, None)
+
+
+def test_what_hides_shows_nothing_itself() -> None:
+    """It stands in frames while a server's text is read."""
+    assert repr(Hider([TOKEN])) == "Hider()"
