@@ -16,6 +16,7 @@ from contextlib import aclosing, closing
 from typing import Any, Final, Protocol, TypeVar, cast
 
 import anyio
+import anyio.lowlevel
 import httpx
 
 from . import _deadline, _fast
@@ -222,6 +223,8 @@ async def aread_answer(response: httpx.Response, ends: float) -> Answer:
         # Cancelled and not left by `break`, which would leave generators of httpcore half-way.
         with anyio.CancelScope() as enough:
             async for chunk in cast("AsyncIterable[bytes]", response.stream):
+                if enough.cancel_called:
+                    await anyio.lowlevel.checkpoint()  # aiohttp never waits while more is there
                 if not reader.take(chunk):
                     enough.cancel()
     return reader.answer()
