@@ -91,24 +91,24 @@ class Counter:
 def in_threads(member: Member, auth: TokenAuth, counter: Counter, number: int) -> list[int]:
     """So many requests by 50 threads; their statuses."""
     hooks: dict[str, list[Any]] = {"request": [counter]}
+    # httpx's pool for threads now and then closes a connection that another thread has just taken: let it close none.
+    keep = httpx.Limits(max_connections=50, max_keepalive_connections=50, keepalive_expiry=None)
     with (
-        httpx.Client(base_url=member.server.url, auth=auth, event_hooks=hooks, timeout=60) as api,
+        httpx.Client(base_url=member.server.url, auth=auth, event_hooks=hooks, timeout=60, limits=keep) as api,
         ThreadPoolExecutor(50) as pool,
     ):
         return list(pool.map(lambda _: api.post(member.path).status_code, range(number)))
 
 
-async def _in_tasks(member: Member, auth: TokenAuth, counter: Counter, number: int) -> list[int]:
+async def _in_tasks(
+    member: Member, auth: TokenAuth, counter: Counter, number: int, transport: httpx.AsyncBaseTransport
+) -> list[int]:
     found: list[int] = []
 
     async def post() -> None:
         found.append((await api.post(member.path)).status_code)
 
     hooks = {"request": [counter.for_tasks]}
-    # httpx's own pool takes a minute for 1,000 tasks; aiohttp's has no trio.
-    transport = (
-        AiohttpTransport() if number > 200 else httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=10))
-    )
     async with (
         httpx.AsyncClient(
             base_url=member.server.url, auth=auth, event_hooks=hooks, timeout=60, transport=transport
@@ -121,13 +121,14 @@ async def _in_tasks(member: Member, auth: TokenAuth, counter: Counter, number: i
 
 
 def in_asyncio(member: Member, auth: TokenAuth, counter: Counter, number: int) -> list[int]:
-    """So many requests at once, each in a task of asyncio; their statuses."""
-    return anyio.run(_in_tasks, member, auth, counter, number)
+    """So many requests at once, each in a task of asyncio; over aiohttp, since httpx takes a minute for 1,000."""
+    return anyio.run(_in_tasks, member, auth, counter, number, AiohttpTransport())
 
 
 def in_trio(member: Member, auth: TokenAuth, counter: Counter, number: int) -> list[int]:
-    """The same under trio."""
-    return anyio.run(_in_tasks, member, auth, counter, number, backend="trio")
+    """The same under trio, over httpx."""
+    transport = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=10))
+    return anyio.run(_in_tasks, member, auth, counter, number, transport, backend="trio")
 
 
 @pytest.mark.parametrize(("run", "number"), [(in_threads, 1000), (in_asyncio, 1000), (in_trio, 200)])
