@@ -75,7 +75,8 @@ def copy(tmp_path: Path) -> Path:
 
 def make(folder: Path, target: str) -> subprocess.CompletedProcess[str]:
     """Run a target in a folder with the environment that runs this test."""
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    environment = {**inherited, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     command = ["make", f"VENV={sys.prefix}", f"--old-file={sys.prefix}/.test", target]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
