@@ -318,6 +318,8 @@ def test_serve_in_this_process(victim: str, code: int, capsys: pytest.CaptureFix
     assert f"http://127.0.0.1:{port}" in out
     assert ("Stopped." in err, "the server does not run" in err) == (code == 0, code == 3)
     assert signal.getsignal(signal.SIGTERM) is before
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}")
 
 
 # --- help and completion ---

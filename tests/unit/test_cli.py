@@ -411,6 +411,15 @@ def test_no_server_is_3(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("secrets")
+def test_a_timeout_is_3(server: RawServer, capsys: pytest.CaptureFixture[str]) -> None:
+    """A server that does not answer is given up after the seconds that were asked for."""
+    server.script = lambda connection: connection.over.wait(30)
+    assert main(["login", "--timeout", "0.3", "--json"]) == 3
+    error = error_of(capsys.readouterr().err)
+    assert (error["type"], error["attempts"]) == ("RequestTimeoutError", 1)
+
+
+@pytest.mark.usefixtures("secrets")
 def test_a_second_factor_is_asked_for(
     server: RawServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -447,8 +456,9 @@ def test_errors_as_json(server: RawServer, capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.usefixtures("secrets")
 def test_rotate_prints_the_new_token(server: RawServer, capsys: pytest.CaptureFixture[str]) -> None:
     """It is bound first, then the old one is unbound."""
-    assert main(["rotate", *ACCOUNT]) == 0
+    assert main(["rotate", *ACCOUNT, "--prefix", "billing"]) == 0
     bind, unbind = sent(server)
+    assert bind["token"].startswith("billing_")
     assert b"bind-token" in server.requests[0]
     assert b"unbind-token" in server.requests[1]
     assert unbind["token"] == TOKEN
