@@ -203,6 +203,17 @@ def test_a_jwt_of_a_hundred_years_is_advice(world: World) -> None:
     assert report.exit_code(strict=True) == 1
 
 
+def test_a_jwt_without_an_end_has_no_lifetime_to_speak_of(world: World) -> None:
+    """A JWT whose exp is no time is not called short-lived, nor long-lived."""
+    names = ("never-bound", "bind-and-sign-in", "jwt-lifetime")
+
+    def without_end(request: Request, server: Sound) -> Answer:
+        return spoiling._spoil_sessions(request, server, lambda answer: spoiling._jwt(answer, exp="never"))
+
+    report = world.examine(without_end, checks=[check for check in CHECKS if check.name in names])
+    assert "jwt-lifetime" in _names(report, Outcome.NOT_TRIED)
+
+
 def test_accounts_told_apart_by_time_are_advice(world: World) -> None:
     """An unknown email that is answered at once, while a wrong password takes long."""
 
@@ -442,9 +453,14 @@ def test_the_command_in_a_thread(world: World) -> None:
 
 
 def test_generated_cases_catch_what_is_broken(world: World) -> None:
-    """--fuzz finds a server that refuses members which nobody knows, without a check that names one."""
-    report = world.examine(spoiling.BROKEN["unknown-members-refused"].spoil, checks=CHECKS[:3], fuzz=15)
-    assert "fuzz-bind-token" in _names(report, Outcome.BROKEN)
+    """--fuzz finds a server that fails over a query, without a check that sends one."""
+
+    def fails_over_a_query(request: Request, server: Sound) -> Answer:
+        return error(500, "Something went wrong.") if request.query else server(request)
+
+    report = world.examine(fails_over_a_query, checks=CHECKS[:3], fuzz=6)
+    assert "fuzz-auth-with-token" in _names(report, Outcome.BROKEN)
+    assert "documented-status" in _names(report, Outcome.BROKEN)
 
 
 def test_generated_cases_are_the_same_in_each_run(world: World) -> None:
