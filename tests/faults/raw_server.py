@@ -139,7 +139,7 @@ class RawServer:
             thread.start()
 
     def _serve(self, sock: socket.socket) -> None:
-        sock.settimeout(10)
+        sock.settimeout(60)
         with self._lock:
             self.open_connections += 1
         try:

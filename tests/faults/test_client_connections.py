@@ -201,6 +201,7 @@ def test_tls_that_breaks_in_the_answer(any_driver: Driver, authority: trustme.CA
 
         failed, worked = any_driver(server.url, steps=[break_it, mend_it], retries=0)
     assert type(failed) is TransportError
+    assert str(failed) == "the connection was dropped before the answer ended"
     assert (failed.attempts, failed.outcome_unknown) == (1, True)
     assert isinstance(worked, AuthResult)
 

@@ -14,7 +14,14 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from bosbase_wrapper import AuthResult, BosBase, BosBaseError, Collection, UnexpectedResponseError
+from bosbase_wrapper import (
+    AuthResult,
+    BosBase,
+    BosBaseError,
+    Collection,
+    UnexpectedResponseError,
+    ValidationError,
+)
 
 PASSWORD, TOKEN, MFA_ID, JWT = 'pass"word canary', "token-canary-é", "mfa/canary", "jwt-canary.jwt.jwt"
 SECRETS = (PASSWORD, TOKEN, MFA_ID, JWT)
@@ -110,9 +117,9 @@ DEEP = {
     + b"[" * 900
     + b"]" * 900
     + b"}}}}",
-    "100 levels in an envelope": b'{"message":"m","status":400,"data":{"a":{"code":"c","message":"m","params":{"p":'
-    + b"[" * 100
-    + b"]" * 100
+    "300 levels in an envelope": b'{"message":"m","status":400,"data":{"a":{"code":"c","message":"m","params":{"p":'
+    + b"[" * 300
+    + b"]" * 300
     + b"}}}}",
 }
 
@@ -204,3 +211,11 @@ def test_an_error_without_the_envelope_is_unexpected(status: int, body: bytes) -
     result = outcome("auth", status, body)
     assert type(result) is UnexpectedResponseError
     assert result.status == status
+
+
+@pytest.mark.parametrize(("levels", "kind"), [(20, ValidationError), (40, UnexpectedResponseError)])
+def test_parameters_nested_too_deep_are_no_envelope(levels: int, kind: type[BosBaseError]) -> None:
+    """An error must be copied and pickled from any depth of a caller's own stack."""
+    params = b'{"p":' + b"[" * levels + b"]" * levels + b"}"
+    body = b'{"message":"m","status":400,"data":{"a":{"code":"c","message":"m","params":' + params + b"}}}"
+    assert type(outcome("auth", 400, body)) is kind
