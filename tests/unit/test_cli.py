@@ -410,6 +410,7 @@ def test_no_server_is_3(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.startswith("Error: no connection")
 
 
+@pytest.mark.timeout(8)  # less than the default, 10 s
 @pytest.mark.usefixtures("secrets")
 def test_a_timeout_is_3(server: RawServer, capsys: pytest.CaptureFixture[str]) -> None:
     """A server that does not answer is given up after the seconds that were asked for."""
