@@ -177,6 +177,8 @@ def what_is_ignored(probe: Probe) -> None:
     probe.signed_in(probe.post("authWithToken", body, headers=headers), "a bad Authorization, signing in")
     answer = probe.post("bindToken", probe.credentials(probe.token), headers=headers)
     probe.done(answer, "a bad Authorization, binding")
+    binding = json.dumps({**probe.credentials(probe.token), "unknown": {}}).encode() + b" and more"
+    probe.done(probe.post_raw("bindToken", binding, token=probe.token), "a member and bytes more, binding")
 
 
 def body_alone(probe: Probe) -> None:

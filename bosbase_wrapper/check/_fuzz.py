@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import partial
+from tempfile import TemporaryDirectory
 from typing import Any, Final, cast
 
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from hypothesis.configuration import set_hypothesis_home_dir
 from schemathesis import GenerationMode
 
 from ._answer import Answer, as_object
@@ -61,7 +63,12 @@ def _cases(probe: Probe, operation: str, most: int) -> list[_Case]:
     def collect(case: Any, ours: bool) -> None:
         cases.append(_Case(case.body, dict(case.query or {}), ours))
 
-    collect()
+    with TemporaryDirectory() as folder:
+        set_hypothesis_home_dir(folder)  # else it makes a folder `.hypothesis` wherever the user is
+        try:
+            collect()
+        finally:
+            set_hypothesis_home_dir(None)
     return cases
 
 

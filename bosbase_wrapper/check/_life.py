@@ -140,8 +140,9 @@ def exact_account(probe: Probe) -> None:
         if other and other.encode()[:_BCRYPT_BYTES] != password.encode()[:_BCRYPT_BYTES] and len(other.encode()) <= 255:
             _changes_nothing(probe, f"the password with {how}", password=other)
     name, _, host = email.rpartition("@")
-    if name.swapcase() != name:
-        _changes_nothing(probe, "the email in other case", email=f"{name.swapcase()}@{host}")
+    for other in (f"{name.swapcase()}@{host}", f"{name}@{host.swapcase()}"):
+        if other != email:
+            _changes_nothing(probe, "the email in other case", email=other)
     for other in (f" {email}", f"{email} "):
         for send in (probe.bind, probe.unbind):
             probe.invalid(send(new_token(), email=other), "the email with a space beside it", {"email": NO_EMAIL})

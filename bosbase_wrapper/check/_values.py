@@ -22,6 +22,11 @@ def exact_token(probe: Probe) -> None:
         "with a wildcard %": f"{token[:-6]}%",
         "with a space before it": f" {token}",
         "with a space after it": f"{token} ",
+        "with a line's end after it": f"{token}\r\n",
+        "with a byte order mark": f"\ufeff{token}",
+        "with = after it": f"{token}=",
+        "with - for _": token.replace("_", "-"),
+        "without its prefix": token.rpartition("_")[2],
     }
     for how, other in others.items():
         probe.unknown(probe.sign_in(other), f"the token {how}")

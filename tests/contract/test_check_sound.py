@@ -402,10 +402,13 @@ def _command(
     )
 
 
-def test_the_command(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The table on stdout, the number and the progress on stderr, the report in its file, a secret in none of them."""
     account = world.account()
     page = tmp_path / "report.html"
+    monkeypatch.chdir(tmp_path)
     assert _command(account, page, strict=True, fuzz=3) == 1  # there is advice
     out, errors = capsys.readouterr()
     text = page.read_text(encoding="utf-8")

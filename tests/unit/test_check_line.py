@@ -213,3 +213,15 @@ def test_a_password_is_found_unless_it_is_an_everyday_word(password: str, found:
     secrets = Secrets(password, "users user@example.com http://localhost")
     answer = Answer(400, httpx.Headers({"X-Debug": password.upper()}), b"{}", 0.0)
     assert bool(secrets.found_in(answer)) is found
+
+
+def test_a_load_balancer_may_set_its_cookie() -> None:
+    """A cookie that finds the same server again is no session's; any other is."""
+    assert "no-cookie" not in _broken_by_cookie("AWSALB=x; Path=/")
+    assert "no-cookie" in _broken_by_cookie("session=x")
+
+
+def _broken_by_cookie(cookie: str) -> list[str]:
+    headers = {"Content-Type": "application/json", "Set-Cookie": cookie}
+    report = _report(lambda _: httpx.Response(400, content=REFUSED.content, headers=headers))
+    return [finding.name for finding in report.broken]
