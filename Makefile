@@ -126,7 +126,7 @@ contract-broken: $(VENV)/.test ## Tell which check of the contract suite catches
 
 .PHONY: faults
 faults: $(VENV)/.test ## Run the fault tests in their long form too: 20,000 calls leave memory flat
-	$(BIN)/pytest -m "long or not long" tests/faults tests/secrets
+	$(BIN)/pytest -rP -m "long or not long" tests/faults tests/secrets
 
 .PHONY: format
 format: $(VENV)/.lint ## Format the code and mend what the linter can
