@@ -133,6 +133,19 @@ def test_a_table_of_an_older_server_goes_on(data: Path, name: str, first: str) -
     assert rows(data, "SELECT name FROM sqlite_master WHERE name LIKE '%okenBindings'") == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the files of another process, which only Linux can")
+def test_a_full_disk_does_not_shut_an_older_table_out(data: Path) -> None:
+    """It is taken over once there is room, and its tokens go on."""
+    write_legacy(data, "_tokenBindings")
+    with members(data, make=False) as collection:
+        set_room(collection, 4096)
+        assert collection.login("_tokenBindings") == 500
+        assert collection.bind("other") == 500
+        set_room(collection, None)
+        assert collection.bind("other") == 204
+        assert collection.login("_tokenBindings") == 200
+
+
 def test_calls_at_once_take_an_older_table_over_once(data: Path) -> None:
     """Sixteen first logins: all sign in, and no complaint stands in the log."""
     write_legacy(data, "_tokenBindings")

@@ -5,6 +5,11 @@ function isMissing(err) {
   return String(err).includes("no rows in result set");
 }
 
+/** Whether an error is the disk's or another writer's, and may be gone at the next try. */
+function isPassing(err) {
+  return /disk|readonly|locked/.test(String(err));
+}
+
 /**
  * The 500 for an error of the database, which stands in the log alone.
  *
@@ -17,4 +22,4 @@ function unavailable(app, message, err) {
   return new InternalServerError(message);
 }
 
-module.exports = { isMissing, unavailable };
+module.exports = { isMissing, isPassing, unavailable };
