@@ -121,8 +121,9 @@ contract-long: $(VENV)/.test ## The same with 1,000 examples an operation
 	$(BIN)/python -m tests.contract --base-url "$(BASE_URL)" --examples 1000
 
 .PHONY: contract-broken
-contract-broken: $(VENV)/.test ## Tell which check of the contract suite catches each broken server
+contract-broken: $(VENV)/.test ## Let the contract suite and the check of any server catch each broken server
 	$(BIN)/python -m tests.contract --broken all
+	$(BIN)/pytest -m long tests/contract/test_check_broken.py
 
 .PHONY: faults
 faults: $(VENV)/.test ## Run the fault tests in their long form too: 20,000 calls leave memory flat
