@@ -45,6 +45,8 @@ ERRORS: dict[tuple[int, str], type[ApiError]] = {
     (400, "credentials"): InvalidCredentialsError,
     (400, "validation"): ValidationError,
     (400, "unreadable"): BadRequestError,
+    (400, "contentType"): BadRequestError,
+    (400, "fields"): BadRequestError,
     (400, "sameMethod"): BadRequestError,
     (400, "mfaSession"): BadRequestError,
     (401, "mfa"): MfaRequiredError,
@@ -52,6 +54,7 @@ ERRORS: dict[tuple[int, str], type[ApiError]] = {
     (403, "rule"): ForbiddenError,
     (404, "unknown"): NotFoundError,
     (404, "noAuth"): NotFoundError,
+    (404, "otherPath"): NotFoundError,
     (413, "tooLarge"): PayloadTooLargeError,
     (429, "rateLimit"): RateLimitedError,
 }
