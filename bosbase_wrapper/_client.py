@@ -45,10 +45,13 @@ class _Client:
             raise ConfigurationError("give either transport or http_client: an http_client has its own transport")
         if http_client is not None and not isinstance(http_client, kind):
             raise ConfigurationError(f"http_client must be an httpx.{kind.__name__}")
+        handler = "handle_request" if kind is httpx.Client else "handle_async_request"
+        if transport is not None and not hasattr(transport, handler):
+            raise ConfigurationError(f"transport must be one for an httpx.{kind.__name__}: it has no {handler}")
         own = _options.headers(headers, also_refused=_options.CREDENTIAL_HEADERS)
         self._settings: Settings = Settings(
             base_url=str(url).rstrip("/"),
-            headers=httpx.Headers({"host": url.netloc.decode(), **_inherited(http_client), **_OURS, **own}),
+            headers=_merged({"host": url.netloc.decode()}, _inherited(http_client), {**_OURS, **own}),
             timeout=_options.timeout(timeout),
             retries=_options.retries(retries),
         )
@@ -63,19 +66,25 @@ class _Client:
         return f"{type(self).__name__}({self.base_url!r})"
 
 
-def _inherited(http_client: httpx.Client | httpx.AsyncClient | None) -> dict[str, str]:
-    """The headers of a caller's own client that go out below ours."""
-    if http_client is None:
-        return {}
+def _inherited(http_client: httpx.Client | httpx.AsyncClient | None) -> httpx.Headers:
+    """The headers of a caller's own client that go out below ours, as bytes: they need not be ASCII."""
     refused = _options.OWN_HEADERS | _options.CREDENTIAL_HEADERS
-    return {name: value for name, value in http_client.headers.items() if name not in refused}
+    raw = [] if http_client is None else http_client.headers.raw
+    return httpx.Headers([(name, value) for name, value in raw if name.lower().decode() not in refused])
+
+
+def _merged(*layers: Mapping[str, str]) -> httpx.Headers:
+    """Headers of several layers, a later one above those before it."""
+    merged = httpx.Headers()
+    for layer in layers:
+        merged.update(layer)
+    return httpx.Headers(merged.raw)  # a new one, since `update` keeps the encoding of what was there before
 
 
 def _url_from_environment() -> str:
-    try:
-        return os.environ["BOSBASE_URL"]
-    except KeyError:
-        pass
+    url = os.environ.get("BOSBASE_URL")
+    if url:
+        return url
     raise ConfigurationError("BOSBASE_URL is not set: give it the server's URL, as in http://127.0.0.1:8090")
 
 

@@ -142,11 +142,11 @@ class _Handle:
         except BosBaseError as error:
             if not error.outcome_unknown:
                 raise
-            raise TokenRotationError(token) from error
+            raise TokenRotationError(token, error.attempts) from error
         try:
             await self._perform(unbind)
         except BosBaseError as error:
-            raise TokenRotationError(token) from error
+            raise TokenRotationError(token, error.attempts) from error
         return token
 
 

@@ -187,12 +187,13 @@ class ServerError(ApiError):
 class TokenRotationError(BosBaseError):
     """A rotation stopped half-way: `new_token` is bound, or may be, and the old one still is.
 
-    `__cause__` is the reason. `new_token` is in no repr. Either unbind the old token by hand, or call
-    `rotate_custom_token` again with `new=error.new_token`.
+    `__cause__` is the reason, and `attempts` those of the call that failed. `new_token` is in no repr. Either unbind
+    the old token by hand, or call `rotate_custom_token` again with `new=error.new_token`.
     """
 
     new_token: str
 
-    def __init__(self, new_token: str) -> None:
+    def __init__(self, new_token: str, attempts: int = 0) -> None:
         super().__init__("the rotation stopped half-way: the old token is still bound, the new one is or may be")
+        self.attempts = attempts
         self.new_token = new_token

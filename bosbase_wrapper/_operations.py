@@ -290,7 +290,9 @@ def whole(fields: str | None) -> str | None:
     """`fields` with what an AuthResult always has; None, for every member, where there is none."""
     if fields is None:
         return None
-    asked = fields.split(",")
+    asked = [name.strip() for name in fields.split(",")]
+    if "*" in asked and not any(name.startswith("record.") for name in asked):
+        return fields  # all is in it; `record.id` beside it would leave nothing else of the record
     return ",".join([*asked, *(name for name in _ALWAYS if name not in asked)])
 
 
@@ -301,7 +303,7 @@ def _url(text: str) -> httpx.URL:
 
 
 def _seconds(text: str) -> float | None:
-    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", text, re.ASCII):
+    if re.fullmatch(r"[0-9]{1,300}(\.[0-9]+)?", text, re.ASCII):
         return float(text)
     try:
         moment = parsedate_to_datetime(text)

@@ -9,7 +9,7 @@ import ipaddress
 import json
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeGuard, cast
 
 import httpx
@@ -25,6 +25,7 @@ OWN_HEADERS: Final = frozenset({"content-type", "content-length", "host", "trans
 CREDENTIAL_HEADERS: Final = frozenset({"authorization", "cookie"})
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: Final = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
+_HOST: Final = re.compile(rb"[A-Za-z0-9._-]+|.*:.*")  # a name, or an address of IPv6
 _FORBIDDEN_IN_NAME: Final = re.compile(r"[/\\\x00-\x1f\x7f-\x9f]")
 
 
@@ -33,7 +34,7 @@ def base_url(value: object) -> httpx.URL:
     if not isinstance(value, str):
         raise ConfigurationError("base_url must be a str")
     url = _parsed(value.rstrip("/"))
-    if url is None or url.scheme not in ("http", "https") or not url.host:
+    if url is None or url.scheme not in ("http", "https") or not _HOST.fullmatch(url.raw_host):
         raise ConfigurationError("base_url must be an http:// or https:// URL with a host")
     if url.port is not None and not 1 <= url.port <= 65535:
         raise ConfigurationError("base_url must have a port from 1 to 65535")
@@ -94,9 +95,12 @@ def require_text(name: str, given: bool) -> None:
         raise ConfigurationError(f"{name} must be a str of characters that UTF-8 can encode")
 
 
-def comma_joined(name: str, value: str | Sequence[str] | None) -> str | None:
+def comma_joined(name: str, value: object) -> str | None:
     """`expand` and `fields`: one str, or a sequence of them; None where there is nothing in it."""
-    parts = [value] if isinstance(value, str) else list(value or ())
+    if value is None:
+        return None
+    one = isinstance(value, str) or not isinstance(value, Iterable)
+    parts: list[Any] = [value] if one else list(cast("Iterable[Any]", value))
     require_text(name, all(is_text(part) for part in parts))
     return ",".join(parts) or None
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 
@@ -107,7 +108,7 @@ class AuthResult:
     def is_expired(self, leeway: float = 0.0) -> bool:
         """Whether the JWT is past its `exp`, or will be in `leeway` seconds; False where it has no `exp`."""
         expiry = self.expires_at
-        return expiry is not None and datetime.now(UTC) + timedelta(seconds=leeway) >= expiry
+        return expiry is not None and time.time() + leeway >= expiry.timestamp()
 
 
 def _datetime(text: str) -> datetime | None:

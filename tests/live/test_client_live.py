@@ -128,6 +128,7 @@ def test_expand_and_fields(server: LiveServer, client: BosBase) -> None:
         "collectionName": account.collection,
     }
     assert (small.record.email, small.record.verified, small.record.created) == ("", False, None)
+    assert users.auth_with_token(token, fields="*").record == users.auth_with_token(token).record
     assert small.expires_at is not None
 
 

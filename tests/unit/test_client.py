@@ -87,6 +87,17 @@ def test_of_an_http_client_its_transport_its_hooks_and_its_other_headers_serve(r
     assert (request.headers["x-own"], request.headers["user-agent"]) == ("1", f"bosbase-wrapper/{__version__}")
 
 
+def test_a_header_of_an_http_client_need_not_be_ascii(recorder: Recorder) -> None:
+    """It goes out byte for byte, as httpx sends it; one that is there twice goes out twice."""
+    own = [(b"X-Name", "é".encode()), (b"X-Tag", b"a"), (b"X-Tag", b"b"), (b"AUTHORIZATION", b"canary")]
+    with httpx.Client(transport=httpx.MockTransport(recorder)) as http:
+        http.headers = httpx.Headers(own)
+        BosBase("http://localhost", http_client=http, headers={"X-Team": "t"}).collection("users").auth_with_token("t")
+    headers = recorder.requests[0].headers
+    assert (headers["x-name"], headers.get_list("x-tag"), headers["x-team"]) == ("é", ["a", "b"], "t")
+    assert "authorization" not in headers
+
+
 def test_of_an_async_http_client_the_same_serves(recorder: Recorder) -> None:
     """Over asyncio."""
 

@@ -24,6 +24,8 @@ from .conftest import SIGNED_IN, Recorder
         ("https://host/bosbase/", "https://host/bosbase"),
         ("https://host/bosbase", "https://host/bosbase"),
         ("http://[::1]:8090", "http://[::1]:8090"),
+        ("https://b\u00fccher.example", "https://xn--bcher-kva.example"),
+        ("https://my_host-1.example", "https://my_host-1.example"),
     ],
 )
 def test_base_url_may_have_a_path_and_a_trailing_slash(given: str, kept: str) -> None:
@@ -50,6 +52,10 @@ def test_base_url_may_have_a_path_and_a_trailing_slash(given: str, kept: str) ->
         "http://" + "a" * 64 + ".example",
         "http://host:99999",
         "http://ho\x00st",
+        "http://ho st",
+        "http://host ",
+        "http://ho%20st",
+        "http://host;x",
         "http://host\n",
         "http://\ud800",
         "http://[::1",
@@ -161,6 +167,9 @@ def test_a_collection_is_one_percent_encoded_segment(recorder: Recorder, name: s
         {"expand": "\ud800"},
         {"fields": ["\ud800"]},
         {"fields": [5]},
+        {"fields": 5},
+        {"expand": False},
+        {"expand": b"team"},
         {"mfa_id": 5},
     ],
 )
@@ -200,12 +209,20 @@ def test_a_credential_that_is_no_text_is_refused_without_being_shown(
         {"timeout": "5"},
         {"transport": httpx.MockTransport(lambda _: httpx.Response(204)), "http_client": httpx.Client()},
         {"http_client": httpx.AsyncClient()},
+        {"transport": httpx.AsyncHTTPTransport()},
+        {"transport": "http"},
     ],
 )
 def test_a_constructor_option_that_cannot_be_used_is_refused(options: dict[str, Any]) -> None:
     """When the client is made, not at the first call."""
     with pytest.raises(ConfigurationError):
         BosBase("http://localhost", **options)
+
+
+def test_an_async_client_refuses_a_transport_of_threads() -> None:
+    """When it is made, and not by an AttributeError at the first call."""
+    with pytest.raises(ConfigurationError, match=r"one for an httpx\.AsyncClient"):
+        AsyncBosBase("http://localhost", transport=httpx.HTTPTransport())  # type: ignore[arg-type]  # the test
 
 
 def test_from_env_reads_the_url_and_says_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,6 +232,9 @@ def test_from_env_reads_the_url_and_says_where_it_is_missing(monkeypatch: pytest
     monkeypatch.delenv("BOSBASE_URL")
     with pytest.raises(ConfigurationError, match="BOSBASE_URL"):
         BosBase.from_env()
+    monkeypatch.setenv("BOSBASE_URL", "")
+    with pytest.raises(ConfigurationError, match="BOSBASE_URL"):
+        AsyncBosBase.from_env()
 
 
 def test_query_body_and_headers_add_to_one_call(recorder: Recorder, users: Collection) -> None:
@@ -246,6 +266,20 @@ def test_fields_that_are_asked_for_anyway_are_not_doubled(recorder: Recorder, us
     """What an AuthResult needs is added where it is missing."""
     users.auth_with_token("tok", fields="token,record.id,record.collectionId,record.collectionName")
     asked = "token,record.id,record.collectionId,record.collectionName"
+    assert recorder.requests[0].url.params["fields"] == asked
+
+
+@pytest.mark.parametrize("fields", ["*", ["expand", " * "], "*,record"])
+def test_fields_that_ask_for_everything_stay_as_they_are(recorder: Recorder, users: Collection, fields: Any) -> None:
+    """A member of the record beside them would leave out all others of it."""
+    users.auth_with_token("tok", fields=fields)
+    assert recorder.requests[0].url.params["fields"] == (fields if isinstance(fields, str) else ",".join(fields))
+
+
+def test_everything_and_a_part_of_the_record(recorder: Recorder, users: Collection) -> None:
+    """The server answers that part of the record alone: the ids must be added."""
+    users.auth_with_token("tok", fields="*,record.nick")
+    asked = "*,record.nick,token,record.id,record.collectionId,record.collectionName"
     assert recorder.requests[0].url.params["fields"] == asked
 
 

@@ -6,6 +6,7 @@ import base64
 import copy
 import dataclasses
 import json
+import math
 import pickle
 import time
 from datetime import UTC, datetime
@@ -131,6 +132,8 @@ def test_expires_at_is_the_jwts_exp() -> None:
     assert result.expires_at == datetime(2125, 11, 24, 17, 8, 47, tzinfo=UTC)
     assert not result.is_expired()
     assert result.is_expired(leeway=200 * 365 * 86_400)
+    assert result.is_expired(leeway=1e15)
+    assert result.is_expired(leeway=math.inf)
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,15 @@ def test_a_refusal_after_an_attempt_that_may_have_been_done_is_no_proof(rotate: 
     with pytest.raises(TokenRotationError) as caught:
         rotate(server, OLD, NEW, retries=1)
     assert isinstance(caught.value.__cause__, InvalidCredentialsError)
+    assert caught.value.attempts == 2
+
+
+def test_the_error_tells_how_often_the_call_that_failed_was_sent(rotate: Rotate) -> None:
+    """Of the bind, or of the unbind; also in a copy."""
+    for server in (Scripted(httpx.ReadTimeout("late")), Scripted(done(), httpx.Response(500))):
+        with pytest.raises(TokenRotationError) as caught:
+            rotate(server, OLD, NEW, retries=1)
+        assert (caught.value.attempts, copy.copy(caught.value).attempts) == (1, 1)
 
 
 def test_both_calls_are_retried_as_any_call(rotate: Rotate) -> None:
