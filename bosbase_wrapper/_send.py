@@ -209,25 +209,31 @@ def end_after(seconds: float | None) -> float:
 
 
 def read_answer(response: httpx.Response, ends: float) -> Answer:
-    """The answer that a response holds, its body read; `ends` is a moment of `time.monotonic`."""
+    """The answer that a response holds, which is closed then; `ends` is a moment of `time.monotonic`."""
     reader = AnswerReader(response, ends)
-    if not response.is_stream_consumed:
-        all(reader.take(chunk) for chunk in cast("Iterable[bytes]", response.stream))
+    with closing(response):
+        if not response.is_stream_consumed:
+            all(reader.take(chunk) for chunk in cast("Iterable[bytes]", response.stream))
     return reader.answer()
 
 
 async def aread_answer(response: httpx.Response, ends: float) -> Answer:
     """As `read_answer`."""
     reader = AnswerReader(response, ends)
-    if not response.is_stream_consumed:
-        # Cancelled and not left by `break`, which would leave generators of httpcore half-way.
-        with anyio.CancelScope() as enough:
-            async for chunk in cast("AsyncIterable[bytes]", response.stream):
-                if enough.cancel_called:
-                    await anyio.lowlevel.checkpoint()  # aiohttp never waits while more is there
-                if not reader.take(chunk):
-                    enough.cancel()
+    async with aclosing(response):
+        if not response.is_stream_consumed:
+            await _gather(reader, cast("AsyncIterable[bytes]", response.stream))
     return reader.answer()
+
+
+async def _gather(reader: AnswerReader, chunks: AsyncIterable[bytes]) -> None:
+    # Cancelled and not left by `break`, which would leave generators of httpcore half-way.
+    with anyio.CancelScope() as enough:
+        async for chunk in chunks:
+            if enough.cancel_called:
+                await anyio.lowlevel.checkpoint()  # aiohttp never waits while more is there
+            if not reader.take(chunk):
+                enough.cancel()
 
 
 class _NoCookies(httpx.Cookies):
@@ -272,8 +278,7 @@ class SyncSender:
         if seconds is not None:
             _deadline.limit(request, seconds)
         response = self.http.send(request, stream=True, auth=_NO_AUTH, follow_redirects=False)
-        with closing(response):
-            return read_answer(response, ends)
+        return read_answer(response, ends)
 
     async def sleep(self, seconds: float) -> None:
         self._closed.wait(seconds)  # another thread's close ends it
@@ -311,8 +316,7 @@ class AsyncSender:
         http = self._client()  # to make one takes longer than some timeouts
         with anyio.move_on_after(seconds), _fast.within_our_call():
             response = await http.send(request, stream=True, auth=_NO_AUTH, follow_redirects=False)
-            async with aclosing(response):
-                return await aread_answer(response, end_after(None))
+            return await aread_answer(response, end_after(None))
         raise httpx.ReadTimeout("", request=request)
 
     async def sleep(self, seconds: float) -> None:
