@@ -88,5 +88,7 @@ class World:
     def bindings(self, record_id: str = "%") -> int:
         """How many tokens are bound on the server, to one record or to whomever."""
         with closing(sqlite3.connect(Path(self._folder.name) / "data.db")) as database:
+            if not database.execute("SELECT 1 FROM sqlite_master WHERE name = '_token_bindings'").fetchone():
+                return 0  # the first bind makes the table
             query = "SELECT count(*) FROM _token_bindings WHERE recordRef LIKE ?"
             return int(database.execute(query, (record_id,)).fetchone()[0])
