@@ -112,7 +112,7 @@ def transport_errors() -> tuple[type[Exception], ...]:
     """What a transport may raise where no answer came."""
     # A TLS record that is broken in the middle of an answer reaches httpx's users, under asyncio, as it is.
     aiohttp = sys.modules.get("aiohttp")
-    ours = (httpx.HTTPError, ssl.SSLError)
+    ours = (httpx.RequestError, ssl.SSLError)
     return ours if aiohttp is None else (*ours, aiohttp.ClientError)
 
 

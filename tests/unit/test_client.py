@@ -87,6 +87,15 @@ def test_of_an_http_client_its_transport_its_hooks_and_its_other_headers_serve(r
     assert (request.headers["x-own"], request.headers["user-agent"]) == ("1", f"bosbase-wrapper/{__version__}")
 
 
+def test_what_a_hook_raises_is_the_callers_own() -> None:
+    """Such as `raise_for_status`: there was an answer, and a TransportError would deny it."""
+    transport = httpx.MockTransport(lambda _: httpx.Response(503))
+    with httpx.Client(transport=transport, event_hooks={"response": [httpx.Response.raise_for_status]}) as http:
+        users = BosBase("http://localhost", http_client=http).collection("users")
+        with pytest.raises(httpx.HTTPStatusError, match="503"):
+            users.auth_with_token("tok")
+
+
 def test_a_header_of_an_http_client_need_not_be_ascii(recorder: Recorder) -> None:
     """It goes out byte for byte, as httpx sends it; one that is there twice goes out twice."""
     own = [(b"X-Name", "é".encode()), (b"X-Tag", b"a"), (b"X-Tag", b"b"), (b"AUTHORIZATION", b"canary")]
