@@ -60,7 +60,7 @@ demo: $(VENV)/.server ## Bind, sign in and unbind on an embedded server, as a sh
 .PHONY: test
 test: $(VENV)/.test ## Run all tests, with branch coverage (must be 100 %)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
+	$(BIN)/coverage run -m pytest --numprocesses auto --maxprocesses 4 $(PYTEST_ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=100
 
