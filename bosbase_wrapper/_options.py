@@ -155,8 +155,10 @@ def query(value: Query | None) -> list[tuple[str, QueryValue]]:
     """Parameters to add to the URL of a call, as pairs; a sequence repeats its name."""
     members = _mapping("query", value)
     _refuse("query", members, _OWN_PARAMETERS)
+    # As a mapping, httpx's own shows the first value of a name alone.
+    items = members.multi_items() if isinstance(members, httpx.QueryParams) else members.items()
     pairs: list[tuple[Any, Any]] = []
-    for name, content in members.items():
+    for name, content in items:
         pairs += [
             (name, part) for part in (cast("list[Any]", content) if isinstance(content, list | tuple) else [content])
         ]

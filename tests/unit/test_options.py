@@ -144,6 +144,7 @@ def test_a_collection_is_one_percent_encoded_segment(recorder: Recorder, name: s
         {"query": {"x": {}}},
         {"query": {5: "x"}},
         {"query": "x=1"},
+        {"query": httpx.QueryParams([("x", "1"), ("x", "\ud800")])},
         {"headers": {"Content-Type": "text/plain"}},
         {"headers": {"content-length": "5"}},
         {"headers": {"HOST": "other"}},
@@ -260,6 +261,12 @@ def test_query_body_and_headers_add_to_one_call(recorder: Recorder, users: Colle
     assert second.content == b'{"token":"tok"}'
     assert not second.url.query
     assert {"x-trace", "authorization"}.isdisjoint(second.headers)
+
+
+def test_a_query_of_httpx_keeps_a_name_that_repeats(recorder: Recorder, users: Collection) -> None:
+    """As a mapping it shows the first value alone."""
+    users.auth_with_token("tok", query=httpx.QueryParams([("a", "1"), ("b", "x"), ("a", "2")]))
+    assert recorder.requests[0].url.params.multi_items() == [("a", "1"), ("a", "2"), ("b", "x")]
 
 
 def test_fields_that_are_asked_for_anyway_are_not_doubled(recorder: Recorder, users: Collection) -> None:
