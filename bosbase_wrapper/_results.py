@@ -33,6 +33,9 @@ class Record(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._members)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._members,)  # the older protocols of pickle know nothing of slots
+
     def __repr__(self) -> str:
         return f"Record(id={self.id!r}, collection_name={self.collection_name!r})"
 

@@ -101,7 +101,8 @@ def test_results_never_show_the_token_and_a_record_shows_whose_it_is() -> None:
 def test_results_pickle_copy_and_compare() -> None:
     """Equal by their values; other values are not equal."""
     result = AuthResult("jwt", Record(MEMBERS), {"a": 1})
-    for twin in (pickle.loads(pickle.dumps(result)), copy.copy(result), copy.deepcopy(result)):
+    pickled = [pickle.loads(pickle.dumps(result, protocol)) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]
+    for twin in (*pickled, copy.copy(result), copy.deepcopy(result)):
         assert twin == result
         assert (twin.token, dict(twin.record), twin.meta) == ("jwt", MEMBERS, {"a": 1})
     assert result != AuthResult("other", Record(MEMBERS), {"a": 1})
