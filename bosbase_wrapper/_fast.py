@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 
 if TYPE_CHECKING:
+    import asyncio
+
     from aiohttp.abc import AbstractCookieJar
 
 _in_our_call: Final = ContextVar("bosbase_wrapper_in_our_call", default=False)
@@ -39,7 +41,7 @@ def fast_transport(limits: httpx.Limits) -> httpx.AsyncBaseTransport | None:
 
     It serves under asyncio alone, and knows nothing of the proxies that the environment names.
     """
-    if has_environment_proxy() or not _asyncio_runs():
+    if has_environment_proxy() or running_loop() is None:
         return None
     try:
         from httpx_aiohttp import AiohttpTransport
@@ -53,14 +55,14 @@ def has_environment_proxy() -> bool:
     return any(scheme != "no" for scheme in urllib.request.getproxies())
 
 
-def _asyncio_runs() -> bool:
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """asyncio's loop that runs here; None under trio."""
     import asyncio  # a sync client has no need of it, and it takes 10 ms
 
     try:
-        asyncio.get_running_loop()
+        return asyncio.get_running_loop()
     except RuntimeError:
-        return False
-    return True
+        return None
 
 
 class _Jar:

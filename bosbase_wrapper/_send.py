@@ -12,8 +12,8 @@ import threading
 import time
 import zlib
 from collections.abc import AsyncIterable, Coroutine, Iterable
-from contextlib import aclosing, closing
-from typing import Any, Final, Protocol, TypeVar, cast
+from contextlib import aclosing, closing, suppress
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 import anyio
 import anyio.lowlevel
@@ -23,6 +23,9 @@ from . import _deadline, _fast
 from ._errors import BosBaseError, ConfigurationError, RequestTimeoutError, TransportError
 from ._operations import Answer, Call
 from ._retry import Fault, delay_before_next
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
 
 T = TypeVar("T")
 
@@ -74,9 +77,11 @@ async def _attempt(sender: Sender, call: Call[Any], number: int) -> Answer | Fau
         outcome: Answer | Fault = await sender.send(call.request(), total_seconds(call.timeout))
     except _fast.transport_errors() as error:
         outcome = fault(_fast.as_httpx_raises(error))
-    except RuntimeError:
+    except RuntimeError as error:
         ensure_open(sender)  # closed by another thread or task meanwhile
-        raise
+        if str(error) != "Event loop is closed":
+            raise
+        outcome = _OF_ANOTHER_LOOP  # of a transport or a client of the caller's
     log_attempt(call, outcome, started, number)
     return outcome
 
@@ -105,6 +110,9 @@ def total_seconds(timeout: httpx.Timeout) -> float | None:
     return 1.1 * max(part for part in (timeout.connect, timeout.read, timeout.write, timeout.pool) if part is not None)
 
 
+_OF_ANOTHER_LOOP: Final = Fault(
+    TransportError, "the connection is of an event loop that is closed", dropped=True, may_be_done=False
+)
 _MALFORMED: Final = Fault(TransportError, "the answer is no HTTP that can be read", dropped=False, may_be_done=True)
 
 
@@ -297,6 +305,7 @@ class AsyncSender:
         self._closed = False
         self._transport = transport
         self._jars_exchanged = False
+        self._loop: AbstractEventLoop | None = None
         self.http: httpx.AsyncClient | None = http
 
     def is_closed(self) -> bool:
@@ -305,6 +314,7 @@ class AsyncSender:
     def _client(self) -> httpx.AsyncClient:
         # Made at the first call: which transport serves depends on the event loop.
         if self.http is None:
+            self._loop = None if self._transport else _fast.running_loop()
             transport = self._transport or _fast.fast_transport(_LIMITS)
             self.http = _AsyncHttpClient(transport=transport, limits=_LIMITS)
         if not self._jars_exchanged:
@@ -313,6 +323,7 @@ class AsyncSender:
         return self.http
 
     async def send(self, request: httpx.Request, seconds: float | None) -> Answer:
+        await self._leave_a_loop_that_is_over()
         http = self._client()  # to make one takes longer than some timeouts
         with anyio.move_on_after(seconds), _fast.within_our_call():
             response = await http.send(request, stream=True, auth=_NO_AUTH, follow_redirects=False)
@@ -322,8 +333,16 @@ class AsyncSender:
     async def sleep(self, seconds: float) -> None:
         await anyio.sleep(seconds)
 
+    async def _leave_a_loop_that_is_over(self) -> None:
+        # A second `asyncio.run` has a loop of its own, and the connections of the first are of no use to it.
+        if self._loop is not None and self._loop.is_closed() and self.http is not None:
+            http, self.http, self._jars_exchanged = self.http, None, False
+            with suppress(RuntimeError):  # asyncio cannot close what is of a closed loop
+                await http.aclose()
+
     async def aclose(self) -> None:
         self._closed = True
+        await self._leave_a_loop_that_is_over()
         if self._owned and self.http is not None:
             await self.http.aclose()
         elif self._owned and self._transport is not None:
