@@ -183,7 +183,7 @@ class Pipe(io.RawIOBase):
 @pytest.mark.parametrize(
     ("made", "again"),
     [
-        (lambda: {}, True),
+        (dict, True),
         (lambda: {"content": b"part"}, True),
         (lambda: {"json": {"a": 1}}, True),
         (lambda: {"data": {"a": "1"}}, True),
