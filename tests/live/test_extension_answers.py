@@ -9,7 +9,7 @@ import sqlite3
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -449,9 +449,9 @@ def test_a_binding_survives_new_credentials_and_a_new_name(make: MakeAccount) ->
 
 
 def bindings(server: LiveServer, *records: str) -> int:
-    """How many bindings there are of these records, in a copy of the database."""
+    """How many bindings there are of these records."""
     data = server_data(server)
-    with sqlite3.connect(f"file:{data / 'data.db'}?mode=ro", uri=True) as database:
+    with closing(sqlite3.connect(f"file:{data / 'data.db'}?mode=ro", uri=True)) as database:
         marks = ", ".join("?" * len(records))
         found = database.execute(f"SELECT count(*) FROM _token_bindings WHERE recordRef IN ({marks})", records)
         return int(found.fetchone()[0])

@@ -130,7 +130,8 @@ DEEP = {
 def test_json_of_any_depth(call: str, status: int, body: bytes) -> None:
     """It exhausts no stack, neither here nor where the error is copied later."""
     result = outcome(call, status, body)
-    assert (status, call) in ((204, "bind"), (204, "unbind")) or isinstance(result, BosBaseError)
+    known = [(204, "bind"), (204, "unbind"), (200, "auth")]  # newer Pythons read a record of any depth
+    assert (status, call) in known or isinstance(result, BosBaseError)
     hold(call, result)
 
 
