@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -35,6 +35,7 @@ from ._secrets import Hider
 T = TypeVar("T")
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_DEEPEST: Final = 100  # levels of an answer's JSON
 _CREDENTIALS: Final = frozenset({"Failed to bind token.", "Failed to unbind token.", "Failed to authenticate."})
 _BY_STATUS: Final[Mapping[int, type[errors.ApiError]]] = {
     400: errors.BadRequestError,
@@ -208,9 +209,27 @@ def _object(value: object) -> dict[str, Any] | None:
 def _json(answer: Answer) -> dict[str, Any]:
     """The object that the body is; ValueError for every other body."""
     payload = None if answer.problem else _object(json.loads(answer.body))
-    if payload is None:
-        raise ValueError("no JSON object")
+    if payload is None or _is_too_deep(answer.body, payload):
+        raise ValueError("no JSON object, or one that could not be copied")
     return payload
+
+
+def _is_too_deep(body: bytes, payload: object) -> bool:
+    """Whether copy and pickle would exhaust the stack; newer Pythons read JSON of any depth."""
+    if body.count(b"[") + body.count(b"{") <= _DEEPEST:
+        return False
+    level, depth = [payload], 0
+    while level and depth <= _DEEPEST:
+        level = [part for value in level for part in _parts(value)]
+        depth += 1
+    return depth > _DEEPEST
+
+
+def _parts(value: object) -> Iterable[object]:
+    members = _object(value)
+    if members is not None:
+        return members.values()
+    return cast("list[object]", value) if isinstance(value, list) else ()
 
 
 def _read_error(answer: Answer) -> ErrorResponse | MfaRequired | None:
