@@ -25,6 +25,9 @@ from pyreqwest.client import ClientBuilder, SyncClientBuilder
 
 from bosbase_wrapper import AsyncBosBase, BosBase
 
+# httpx's pool for threads fails with "Bad file descriptor" where many of them close what has been idle for 5 s.
+_NEVER_EXPIRE: Final = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=None)
+
 
 @dataclass(frozen=True)
 class Target:
@@ -78,7 +81,7 @@ def ours(target: Target, transport: httpx.BaseTransport | None = None) -> Iterat
 @contextmanager
 def bare_httpx(target: Target, transport: httpx.BaseTransport | None = None) -> Iterator[Login]:
     """httpx, as most people write it; the answer stays untyped."""
-    with httpx.Client(transport=transport) as client:
+    with httpx.Client(transport=transport, limits=_NEVER_EXPIRE) as client:
         yield lambda: client.post(target.endpoint, json=target.members).json()
 
 
