@@ -25,8 +25,8 @@ from pyreqwest.client import ClientBuilder, SyncClientBuilder
 
 from bosbase_wrapper import AsyncBosBase, BosBase
 
-# httpx's pool for threads fails with "Bad file descriptor" where many of them close what has been idle for 5 s.
-_NEVER_EXPIRE: Final = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=None)
+# httpx's pool for threads fails with "Bad file descriptor" where it closes connections while many threads use it.
+_NEVER_EXPIRE: Final = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=None)
 
 
 @dataclass(frozen=True)
