@@ -137,7 +137,7 @@ format: $(VENV)/.lint ## Format the code and mend what the linter can
 .PHONY: mutants
 mutants: $(VENV)/.mutants ## Change the code in every small way and see which tests notice (at least 90 %)
 	rm -rf mutants
-	$(BIN)/mutmut run
+	$(BIN)/mutmut run --max-children 3
 	$(BIN)/mutmut results > mutants/alive.txt
 	$(BIN)/mutmut export-cicd-stats
 	$(BIN)/python tests/mutants.py mutants/mutmut-cicd-stats.json
