@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 
 import pytest
@@ -15,11 +14,3 @@ def server() -> Iterator[LiveServer]:
     """An embedded server that runs for the whole session."""
     with LiveServer() as running:
         yield running
-
-
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Ctrl-C works in the commands, although the tests themselves may run in the background of a shell."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)

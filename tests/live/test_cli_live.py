@@ -32,7 +32,13 @@ PASSWORD = "password-canary"
 QUICK = {"name": "password", "type": "password", "system": True, "hidden": True, "required": True, "min": 8, "cost": 4}
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
-pytestmark = pytest.mark.usefixtures("interruptible")
+
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """Ctrl-C works in the commands, although the tests themselves may run in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -30,8 +30,6 @@ SIGNED_IN = answer(
 ACCOUNT = ("--email", "user@example.com")
 NEVER_AGAIN = "Retry-After: 60"  # longer than the client waits
 
-pytestmark = pytest.mark.usefixtures("interruptible")
-
 
 def refusal(status: int, message: str = "No.", **data: object) -> Script:
     """Answers with the error envelope."""
@@ -51,6 +49,14 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("BOSBASE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setattr(sys, "stdin", piped(b""))
+
+
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """Ctrl-C works, although the tests may run in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
