@@ -41,19 +41,21 @@ from ._tokens import generate_token, is_generated_token
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from ._auth import TokenAuth
     from ._client import AsyncBosBase, BosBase
-    from ._collection import AsyncCollection, Collection
+    from ._collection import AsyncCollection, CallOptions, Collection
+    from ._token_auth import AsyncTokenAuth, TokenAuth
 
 __all__ = [
     "ApiError",
     "AsyncBosBase",
     "AsyncCollection",
+    "AsyncTokenAuth",
     "AuthResult",
     "AuthStore",
     "BadRequestError",
     "BosBase",
     "BosBaseError",
+    "CallOptions",
     "Collection",
     "ConfigurationError",
     "FieldError",
@@ -80,14 +82,16 @@ __all__ = [
     "is_generated_token",
 ]
 
-# These bring httpx and the generated models along, which take longer to import than all the rest: on demand alone,
-# since every run of pytest loads the plugin, and every key of a shell completion the command line.
+# These import httpx and the generated models, which takes longer than the rest. They are imported at their first use,
+# since every run of pytest loads the plugin, and every shell completion loads the command line.
 _ON_DEMAND = {
     "AsyncBosBase": "_client",
     "AsyncCollection": "_collection",
+    "AsyncTokenAuth": "_token_auth",
     "BosBase": "_client",
+    "CallOptions": "_collection",
     "Collection": "_collection",
-    "TokenAuth": "_auth",
+    "TokenAuth": "_token_auth",
 }
 
 

@@ -1,4 +1,4 @@
-"""`BosBase` and `AsyncBosBase`: two thin shells around one set of checked settings."""
+"""`BosBase` and `AsyncBosBase`: two thin shells over one set of checked settings."""
 
 from __future__ import annotations
 
@@ -13,92 +13,87 @@ from ._errors import ConfigurationError
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from ._collection import AsyncCollection, Collection, Settings
+    from ._collection import AsyncCollection, Collection
+    from ._send import Sender, Settings
 
 _DEFAULT_TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
-_OURS: Final = {
+_HEADERS: Final = {
     "accept": "application/json",
     "content-type": "application/json",
     "user-agent": f"bosbase-wrapper/{__version__}",
-    "accept-encoding": "identity",  # an answer is small, and a compressed one can be a bomb
+    "accept-encoding": "identity",  # responses are small, and a compressed one could fill the memory
 }
 
 
-class _Client:
-    """What the two clients share: checked settings and the base URL."""
+def _settings(
+    base_url: str,
+    timeout: float | httpx.Timeout | None,
+    headers: Mapping[str, str] | None,
+    retries: int,
+    transport: object,
+    http_client: httpx.Client | httpx.AsyncClient | None,
+    kind: type[httpx.Client | httpx.AsyncClient],
+) -> Settings:
+    from ._send import Settings
 
-    def __init__(
-        self,
-        base_url: str,
-        kind: type[httpx.Client | httpx.AsyncClient],
-        timeout: float | httpx.Timeout | None,
-        headers: Mapping[str, str] | None,
-        retries: int,
-        transport: object,
-        http_client: httpx.Client | httpx.AsyncClient | None,
-    ) -> None:
-        # Imported here and not above: the generated models take longer to import than all the rest.
-        from ._collection import Settings
+    url = _options.base_url(base_url)
+    if transport is not None and http_client is not None:
+        raise ConfigurationError("give either transport or http_client: an http_client has its own transport")
+    if http_client is not None and not isinstance(http_client, kind):
+        raise ConfigurationError(f"http_client must be an httpx.{kind.__name__}")
+    handler = "handle_request" if kind is httpx.Client else "handle_async_request"
+    if transport is not None and not hasattr(transport, handler):
+        raise ConfigurationError(f"transport must be a transport for httpx.{kind.__name__}: it has no {handler}")
+    ours = {"host": url.netloc.decode(), **_HEADERS}
+    settings = Settings(
+        url=url,
+        base_url=str(url).rstrip("/"),
+        headers=_options.default_headers(ours, headers, http_client),
+        timeout=_options.timeout(timeout),
+        retries=_options.retries(retries),
+    )
+    _options.warn_if_insecure(url, stacklevel=3)
+    return settings
 
-        url = _options.base_url(base_url)
-        if transport is not None and http_client is not None:
-            raise ConfigurationError("give either transport or http_client: an http_client has its own transport")
-        if http_client is not None and not isinstance(http_client, kind):
-            raise ConfigurationError(f"http_client must be an httpx.{kind.__name__}")
-        handler = "handle_request" if kind is httpx.Client else "handle_async_request"
-        if transport is not None and not hasattr(transport, handler):
-            raise ConfigurationError(f"transport must be one for an httpx.{kind.__name__}: it has no {handler}")
-        own = _options.headers(headers, also_refused=_options.CREDENTIAL_HEADERS)
-        self._settings: Settings = Settings(
-            base_url=str(url).rstrip("/"),
-            headers=_merged({"host": url.netloc.decode()}, _inherited(http_client), {**_OURS, **own}),
-            timeout=_options.timeout(timeout),
-            retries=_options.retries(retries),
-        )
-        _options.warn_if_insecure(url, stacklevel=3)
+
+def _url_from_environment() -> str:
+    url = os.environ.get("BOSBASE_URL")
+    if not url:
+        raise ConfigurationError("BOSBASE_URL is not set: set it to the server's URL, such as http://127.0.0.1:8090")
+    return url
+
+
+class _BaseClient:
+    """What the two clients have in common."""
+
+    _sender: Sender
 
     @property
     def base_url(self) -> str:
         """The server's URL, without a slash at its end."""
-        return self._settings.base_url
+        return self._sender.settings.base_url
+
+    @classmethod
+    def from_env(cls, **options: Any) -> Self:
+        """Make a client for the server at the environment variable BOSBASE_URL. `options` are the constructor's.
+
+        Raises ConfigurationError if BOSBASE_URL is not set.
+        """
+        url = os.environ.get("BOSBASE_URL")
+        if not url:
+            raise ConfigurationError(
+                "BOSBASE_URL is not set: set it to the server's URL, such as http://127.0.0.1:8090"
+            )
+        return cls(url, **options)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.base_url!r})"
 
 
-def _inherited(http_client: httpx.Client | httpx.AsyncClient | None) -> httpx.Headers:
-    """The headers of a caller's own client that go out below ours, as bytes: they need not be ASCII."""
-    refused = _options.OWN_HEADERS | _options.CREDENTIAL_HEADERS
-    raw = [] if http_client is None else http_client.headers.raw
-    return httpx.Headers([(name, value) for name, value in raw if name.lower().decode() not in refused])
+class BosBase(_BaseClient):
+    """A client for one BosBase server. Its calls are safe from many threads.
 
-
-def _merged(*layers: Mapping[str, str]) -> httpx.Headers:
-    """Headers of several layers, a later one above those before it."""
-    merged = httpx.Headers()
-    for layer in layers:
-        merged.update(layer)
-    return httpx.Headers(merged.raw)  # a new one, since `update` keeps the encoding of what was there before
-
-
-def _url_from_environment() -> str:
-    url = os.environ.get("BOSBASE_URL")
-    if url:
-        return url
-    raise ConfigurationError("BOSBASE_URL is not set: give it the server's URL, as in http://127.0.0.1:8090")
-
-
-class BosBase(_Client):
-    """A BosBase server, as seen by a client that signs in with custom tokens.
-
-    `base_url` may have a path. `timeout` is the seconds of one attempt (10, of which 5 to connect), an
-    `httpx.Timeout`, or None for no limit; `retries` is how often a call may be sent again. `headers` go with every
-    call. `transport` or `http_client` say how to send: of an `http_client`, its transport, proxies and event hooks
-    serve, and its headers below ours; its auth, cookies, params, base_url and timeout do not. One passed in is
-    never closed.
-
-    Calls are safe from many threads. Raises ConfigurationError for options that cannot be used; warns with
-    InsecureTransportWarning for plain http to a host that is not this machine.
+    Use it as a context manager, or call `close`. It survives a fork: each process has connections of its own.
     """
 
     def __init__(
@@ -111,47 +106,59 @@ class BosBase(_Client):
         transport: httpx.BaseTransport | None = None,
         http_client: httpx.Client | None = None,
     ) -> None:
+        """Make a client. This does no IO.
+
+        - `base_url`: the server's URL, `http://` or `https://`. It may have a path.
+        - `timeout`: seconds for each attempt, an `httpx.Timeout`, or None for no limit. Default: 10, of which 5 to
+          connect.
+        - `headers`: headers to send with every call; not Authorization or Cookie.
+        - `retries`: how often a call is sent again after a transient failure. Default: 2.
+        - `transport`: an httpx transport to send over. It is closed with the client.
+        - `http_client`: an `httpx.Client` to send over, which is never closed. Its transport, proxies, event hooks
+          and headers are used; its auth, cookies, params, base_url and timeout are not.
+
+        Raises ConfigurationError for an option that cannot be used. Warns with InsecureTransportWarning if `base_url`
+        is plain http to another host.
+        """
+        # Imported here, since the generated models take longer to import than all the rest.
         from ._send import SyncSender
 
-        super().__init__(base_url, httpx.Client, timeout, headers, retries, transport, http_client)
-        self._sender = SyncSender(http_client, transport)
+        settings = _settings(base_url, timeout, headers, retries, transport, http_client, httpx.Client)
+        self._sender = SyncSender(settings, http_client, transport)
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
-        """A client of the server that the environment variable BOSBASE_URL names; the options are the same.
+        """Make a client for the server that the environment variable BOSBASE_URL names.
 
-        Raises ConfigurationError where it is not set.
+        `options` are those of the constructor. Raises ConfigurationError if BOSBASE_URL is not set.
         """
         return cls(_url_from_environment(), **options)
 
     def collection(self, name_or_id: str) -> Collection:
-        """A handle of one auth collection, by its name (in any case) or its id. Does no IO.
+        """Return one auth collection, by its name (in any case) or its id. This does no IO.
 
-        Raises ConfigurationError for a name that would not stay one segment of the path.
+        Raises ConfigurationError for a name that is not one segment of a path.
         """
         from ._collection import Collection
 
-        return Collection(self._sender, self._settings, name_or_id)
+        return Collection(self._sender, name_or_id)
 
     def close(self) -> None:
-        """Close the connections; a call on a closed client raises ConfigurationError."""
+        """Close the connections. A call on a closed client raises ConfigurationError."""
         self._sender.close()
 
     def __enter__(self) -> Self:
-        from ._send import ensure_open
-
-        ensure_open(self._sender)
+        self._sender.ensure_open()
         return self
 
     def __exit__(self, *_exc_info: object) -> None:
         self.close()
 
 
-class AsyncBosBase(_Client):
-    """`BosBase` with coroutines, for asyncio and trio; calls are safe from many tasks.
+class AsyncBosBase(_BaseClient):
+    """`BosBase` with coroutines, for asyncio and trio. Its calls are safe from many tasks.
 
-    Where the extra `fast` is installed, asyncio runs, and neither `transport`, `http_client` nor a proxy is set, it
-    sends over httpx-aiohttp.
+    One client serves several event loops, one after another or at the same time: each has connections of its own.
     """
 
     def __init__(
@@ -164,30 +171,29 @@ class AsyncBosBase(_Client):
         transport: httpx.AsyncBaseTransport | None = None,
         http_client: httpx.AsyncClient | None = None,
     ) -> None:
+        """Make a client. The options are those of `BosBase`, with an async transport or an `httpx.AsyncClient`."""
         from ._send import AsyncSender
 
-        super().__init__(base_url, httpx.AsyncClient, timeout, headers, retries, transport, http_client)
-        self._sender = AsyncSender(http_client, transport)
+        settings = _settings(base_url, timeout, headers, retries, transport, http_client, httpx.AsyncClient)
+        self._sender = AsyncSender(settings, http_client, transport)
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
-        """As `BosBase.from_env`."""
+        """Make a client for the server that BOSBASE_URL names. See `BosBase.from_env`."""
         return cls(_url_from_environment(), **options)
 
     def collection(self, name_or_id: str) -> AsyncCollection:
-        """As `BosBase.collection`."""
+        """Return one auth collection. See `BosBase.collection`."""
         from ._collection import AsyncCollection
 
-        return AsyncCollection(self._sender, self._settings, name_or_id)
+        return AsyncCollection(self._sender, name_or_id)
 
     async def aclose(self) -> None:
-        """As `BosBase.close`."""
+        """Close the connections of this event loop. A call on a closed client raises ConfigurationError."""
         await self._sender.aclose()
 
     async def __aenter__(self) -> Self:
-        from ._send import ensure_open
-
-        ensure_open(self._sender)
+        self._sender.ensure_open()
         return self
 
     async def __aexit__(self, *_exc_info: object) -> None:

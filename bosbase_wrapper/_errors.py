@@ -1,14 +1,14 @@
-"""What a call can end in beside its value.
+"""The errors that a call can raise.
 
 ```
 BosBaseError
-├─ ConfigurationError             wrong use of the client, before anything is sent
-├─ TransportError                 no answer that can be read
-│  └─ RequestTimeoutError
-├─ UnexpectedResponseError        an answer that the contract does not know
-├─ ApiError                       the server's own error
+├─ ConfigurationError             wrong use of the client; nothing was sent
+├─ TransportError                 no readable response
+│  └─ RequestTimeoutError         an attempt took longer than its timeout
+├─ UnexpectedResponseError        a response that openapi.yaml does not describe
+├─ ApiError                       an error response of the server
 │  ├─ BadRequestError             400
-│  │  ├─ ValidationError          400 that names members
+│  │  ├─ ValidationError          400 with field errors
 │  │  └─ InvalidCredentialsError  400: wrong email, password or token
 │  ├─ UnauthorizedError           401
 │  │  └─ MfaRequiredError         401: a second factor is required
@@ -20,7 +20,7 @@ BosBaseError
 └─ TokenRotationError             a rotation stopped half-way
 ```
 
-No error shows a password, a custom token, a JWT or an mfa id in `str`, `repr`, `args` or a traceback.
+No error shows a password, a custom token, a JWT or an mfa id in its `str`, `repr`, `args` or traceback.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from typing import Any
 
 
 class InsecureTransportWarning(UserWarning):
-    """Passwords and tokens will travel in plain http to a host that is not this machine."""
+    """Passwords and tokens travel unencrypted: the server's URL is plain http to another host."""
 
 
 @dataclass(frozen=True)
 class FieldError:
-    """What is wrong with one member of the body.
+    """What is wrong with one field of the request body.
 
-    `params` holds the numbers that `message` speaks of, such as `min` and `max`.
+    `code` and `message` are the server's. `params` holds the numbers in `message`, such as `min` and `max`.
     """
 
     code: str
@@ -58,41 +58,48 @@ def _restore(
 
 
 class BosBaseError(Exception):
-    """The base of every error of this package.
+    """Base class of all errors of this package.
 
-    `attempts` tells how often the call was sent (0: never), `outcome_unknown` whether the server may have carried it
-    out although the answer does not say so.
+    `attempts` is how often the call was sent; 0 means never. `outcome_unknown` is True if the server may have done
+    what the call asked for, although no response says so.
     """
 
     attempts: int = 0
     outcome_unknown: bool = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A cause of another kind is a caller's own, and perhaps nothing that can be pickled.
+        # A cause of another type belongs to the caller, and may not be picklable.
         cause = self.__cause__ if isinstance(self.__cause__, BosBaseError) else None
         return _restore, (type(self), str(self), cause, self.__dict__)
 
 
 class ConfigurationError(BosBaseError, ValueError):
-    """The client was used wrongly; nothing was sent."""
+    """The client was used wrongly, or the environment is set up wrongly. Nothing was sent."""
 
 
 class TransportError(BosBaseError):
-    """No answer that can be read: refused, reset, TLS, DNS, cut off, malformed HTTP.
+    """There is no readable response: refused, reset, TLS, DNS, cut off, malformed HTTP.
 
-    The reason is told in words. `__cause__` is None: the HTTP library's own error holds the request, and that
-    the secrets.
+    `retriable` is True if the connection failed or was dropped, which may pass. `__cause__` is None, since the HTTP
+    library's own error holds the request with its secrets.
     """
+
+    retriable: bool
+
+    def __init__(self, message: str, *, retriable: bool = False, outcome_unknown: bool = False) -> None:
+        super().__init__(message)
+        self.retriable = retriable
+        self.outcome_unknown = outcome_unknown
 
 
 class RequestTimeoutError(TransportError, TimeoutError):
-    """An attempt did not end within its timeout."""
+    """An attempt took longer than its timeout."""
 
 
 class UnexpectedResponseError(BosBaseError):
-    """An answer that the contract does not know: another status, another shape, HTML, a redirect.
+    """A response that openapi.yaml does not describe: another status, another shape, HTML, a redirect.
 
-    Its body is not kept, since it may repeat what was sent.
+    The body is not kept, since it may repeat the request.
     """
 
     outcome_unknown = True
@@ -100,42 +107,43 @@ class UnexpectedResponseError(BosBaseError):
     content_type: str
 
     def __init__(self, status: int, content_type: str, reason: str) -> None:
-        super().__init__(f"unexpected answer with status {status} ({content_type or 'no content type'}): {reason}")
+        super().__init__(f"unexpected response with status {status} ({content_type or 'no content type'}): {reason}")
         self.status = status
         self.content_type = content_type
 
 
 class ApiError(BosBaseError):
-    """The server's own error: its `status`, its `message`, and in `data` what is wrong with which member.
+    """An error response of the server: its `status`, its `message`, and field errors in `data`.
 
-    Where the server's text repeats a secret of the call, `***` stands in its place.
+    A secret of the request that the server's text repeats is replaced by `***`.
     """
 
     status: int
     message: str
     data: Mapping[str, FieldError]
 
-    def __init__(self, status: int, message: str, data: Mapping[str, FieldError] = MappingProxyType({})) -> None:
+    def __init__(
+        self, status: int, message: str, data: Mapping[str, FieldError] = MappingProxyType({}), hint: str = ""
+    ) -> None:
         details = "".join(f"\n  {name}: {error.message} ({error.code})" for name, error in data.items())
-        super().__init__(f"{status} {message}".rstrip() + details)
+        super().__init__(f"{status} {message}".rstrip() + (f" ({hint})" if hint else "") + details)
         self.status = status
         self.message = message
         self.data = dict(data)
 
 
 class BadRequestError(ApiError):
-    """400: the server could not use the request."""
+    """400: the server cannot use the request."""
 
 
 class ValidationError(BadRequestError):
-    """400: a member of the body is not valid; `data` tells which."""
+    """400: a field of the request body is not valid. `data` says which."""
 
 
 class InvalidCredentialsError(BadRequestError):
     """400: wrong email or password, or a token that is bound to no account of the collection.
 
-    One such answer is no proof that a token is dead: a server that has just started or lost its database answers
-    the same.
+    One such response does not prove that a token is revoked: BosBase answers the same just after its start.
     """
 
 
@@ -144,9 +152,9 @@ class UnauthorizedError(ApiError):
 
 
 class MfaRequiredError(UnauthorizedError):
-    """401: the token was right, and a second factor of another method is required.
+    """401: the token is valid, and a second factor of another method is required.
 
-    `mfa_id` is the session that the second factor completes; it is in no repr.
+    Send `mfa_id` with the second factor. It is in no repr.
     """
 
     mfa_id: str
@@ -157,27 +165,30 @@ class MfaRequiredError(UnauthorizedError):
 
 
 class ForbiddenError(ApiError):
-    """403: the collection's auth rule keeps the account out, or password authentication is off."""
+    """403: the collection's auth rule excludes the account, or password authentication is off."""
 
 
 class NotFoundError(ApiError):
-    """404: no such collection, or not one of accounts."""
+    """404: the collection does not exist or has no accounts, or the server has no custom-token endpoints."""
 
 
 class PayloadTooLargeError(ApiError):
-    """413: the body is larger than the server takes (32 MiB)."""
+    """413: the request body is larger than the server accepts (32 MiB), or a proxy before it."""
 
 
 class RateLimitedError(ApiError):
-    """429: a rate limit was reached. `retry_after` is what the answer asks for in seconds, or None."""
+    """429: a rate limit was reached.
+
+    `retry_after` is the seconds that the response asks to wait, or None.
+    """
 
     retry_after: float | None = None
 
 
 class ServerError(ApiError):
-    """5xx, whatever its body; `message` is "" where there is no error envelope.
+    """5xx, whatever its body. `message` is "" if the body is not the server's error format.
 
-    `retry_after` is what the answer asks for in seconds, or None.
+    `retry_after` is the seconds that the response asks to wait, or None.
     """
 
     outcome_unknown = True
@@ -185,15 +196,17 @@ class ServerError(ApiError):
 
 
 class TokenRotationError(BosBaseError):
-    """A rotation stopped half-way: `new_token` is bound, or may be, and the old one still is.
+    """A rotation stopped half-way: `new_token` is bound, or may be, and the old token still is.
 
-    `__cause__` is the reason, and `attempts` those of the call that failed. `new_token` is in no repr. Either unbind
-    the old token by hand, or call `rotate_custom_token` again with `new=error.new_token`.
+    `__cause__` is the reason, and `attempts` counts the call that failed. `new_token` is in no repr. To finish the
+    rotation, call `rotate_custom_token` again with `new=error.new_token`, or unbind the old token.
     """
 
     new_token: str
 
     def __init__(self, new_token: str, attempts: int = 0) -> None:
-        super().__init__("the rotation stopped half-way: the old token is still bound, the new one is or may be")
+        super().__init__(
+            "the rotation stopped half-way: the old token is still bound, the new one (error.new_token) is or may be"
+        )
         self.attempts = attempts
         self.new_token = new_token

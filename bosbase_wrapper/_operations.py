@@ -1,21 +1,19 @@
-"""The three operations of the contract: the only module that imports the generated client.
+"""The operations of openapi.yaml: the only module that imports the generated client.
 
-An operation makes the request of a call and turns its answer into a value or an error. All that does not depend on
-the network happens here, without IO, for sync and async alike.
+An `Operation` makes the request of a `Call`, and turns its `Reply` into a value or an error. Nothing here does IO, so
+sync and async share all of it.
 """
-# The generated `_get_kwargs` is the one place that knows method and path of an operation.
+# Only the generated `_get_kwargs` knows the method and the path of an operation.
 # pyright: reportPrivateUsage=false
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Any, Final, Generic, TypeGuard, TypeVar, cast
+from typing import Any, Final, Generic, Protocol, TypeGuard, TypeVar, cast
 
 import httpx
 from bosbase_client.api.custom_tokens import auth_with_token, bind_token, unbind_token
@@ -26,17 +24,18 @@ from bosbase_client.models import (
     MfaRequired,
     TokenBindingRequest,
 )
-from bosbase_client.types import UNSET
 
+from . import _contract
 from . import _errors as errors
+from ._redaction import Redactor, RequestFields
+from ._reply import Reply
 from ._results import AuthResult, Record
-from ._secrets import Hider
+from ._retry import parsed_date, retry_after
 
 T = TypeVar("T")
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-_DEEPEST: Final = 100  # levels of an answer's JSON
-_CREDENTIALS: Final = frozenset({"Failed to bind token.", "Failed to unbind token.", "Failed to authenticate."})
+_MAX_DEPTH: Final = 100  # levels of a response's JSON
 _BY_STATUS: Final[Mapping[int, type[errors.ApiError]]] = {
     400: errors.BadRequestError,
     401: errors.UnauthorizedError,
@@ -45,207 +44,189 @@ _BY_STATUS: Final[Mapping[int, type[errors.ApiError]]] = {
     413: errors.PayloadTooLargeError,
     429: errors.RateLimitedError,
 }
+# Proxies answer these in a format of their own, and the status says enough.
+_CLEAR_STATUSES: Final = frozenset({413, 429, *range(500, 600)})
+_LACKS_ENDPOINTS: Final = "the server may not have the custom-token endpoints"
+
+
+class _RequestModel(Protocol):
+    """What the generated models of request bodies have in common."""
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[T]):
-    """One operation of the contract: the generated code for its request, and what its success means."""
+    """One operation of openapi.yaml: the generated code for its request, and what a successful reply holds."""
 
     name: str
-    success: int
     arguments: Callable[..., dict[str, Any]]
-    value: Callable[[Answer], T]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back: `problem` tells in words why there is no readable body, where there is none."""
-
-    status: int
-    headers: httpx.Headers = field(repr=False)
-    body: bytes = field(default=b"", repr=False)
-    problem: str = ""
-
-    @property
-    def may_be_done(self) -> bool:
-        """Whether the server may have carried the call out all the same: a gateway answers 502 or 504 for it."""
-        return self.status >= 500
-
-    @property
-    def retry_after(self) -> float | None:
-        """The seconds that Retry-After asks for, as a number or until an HTTP date; None where it asks nothing."""
-        return _seconds(self.headers.get("retry-after", ""))
-
-
-class _Content(httpx.ByteStream):
-    """A request's body in one piece. Not httpx's generator: trio warns of one left half-way by a broken connection."""
-
-    def __init__(self, content: bytes) -> None:
-        super().__init__(content)
-        self._pieces = [content]
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if self._pieces:
-            return self._pieces.pop()
-        raise StopAsyncIteration
+    body: type[_RequestModel]
+    value: Callable[[Reply], T]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Call(Generic[T]):
-    """One call, checked: everything but the network. Its repr shows nothing, since it holds secrets."""
+    """One call with checked arguments. Its repr is empty, since it holds secrets."""
 
     operation: Operation[T]
     collection: str
     base_url: str
-    members: TokenBindingRequest | AuthWithTokenRequest
+    fields: RequestFields
     headers: httpx.Headers
     timeout: httpx.Timeout
     parameters: Mapping[str, str] = field(default_factory=dict[str, str])
-    extra_query: list[tuple[str, Any]] = field(default_factory=list[tuple[str, Any]])
+    extra_query: Sequence[tuple[str, Any]] = ()
 
     @property
     def single_use(self) -> bool:
-        """Whether the call spends an mfa id, so that it must not be sent twice."""
-        return isinstance(self.members, AuthWithTokenRequest) and self.members.mfa_id is not UNSET
+        """Whether the call spends an mfa id, so that the server accepts it only once."""
+        return "mfaId" in self.fields.values
 
     def request(self) -> httpx.Request:
-        """A request of its own for each attempt; raises ConfigurationError for a URL that is too long."""
+        """Return a new request for each attempt. Raises ConfigurationError for a URL that is too long."""
         try:
             return self._request()
         except httpx.InvalidURL:
-            pass  # raised out here, where no frame holds the body
-        raise errors.ConfigurationError("the collection's name, expand, fields and query make too long a URL")
+            pass  # the error is raised below, where no frame holds the body
+        raise errors.ConfigurationError("the URL is too long: shorten the collection's name, expand, fields or query")
 
     def _request(self) -> httpx.Request:
-        arguments = self.operation.arguments(self.collection, body=self.members, **self.parameters)
+        body = self.operation.body.from_dict(self.fields.values)
+        arguments = self.operation.arguments(self.collection, body=body, **self.parameters)
         query = [*arguments.get("params", {}).items(), *self.extra_query]
-        content = _encode(arguments["json"]).encode()
-        # A stream, since httpx takes a request of one as it is; of `content` it would work the headers out anew.
-        request = httpx.Request(
+        return httpx.Request(
             arguments["method"],
             _url(self.base_url + arguments["url"]),
             params=query or None,
             headers=self.headers,
-            stream=_Content(content),
+            content=_encode(arguments["json"]).encode(),
             extensions={"timeout": self.timeout.as_dict()},
         )
-        request.headers["Content-Length"] = str(len(content))
-        request.headers.encoding = self.headers.encoding  # known there; found out anew for each request otherwise
-        request.read()
-        return request
 
-    def result(self, answer: Answer) -> T:
-        """The value that the answer holds; raises the error that it means."""
-        if answer.status != self.operation.success:
-            raise self._error(answer)
+    def result(self, outcome: Reply | errors.TransportError) -> T:
+        """Return the value that the reply holds, or raise the error that the outcome stands for."""
+        if isinstance(outcome, errors.TransportError):
+            raise outcome
+        if outcome.status != _contract.SUCCESS_STATUS[self.operation.name]:
+            raise self._error(outcome)
         try:
-            return self.operation.value(answer)
+            return self.operation.value(outcome)
         except (ValueError, RecursionError):
-            reason = answer.problem or "its body is not what the operation answers"
-        # Raised out here: the error that a JSON decoder raises holds the whole body.
-        raise self._unexpected(answer, reason)
+            reason = outcome.problem or "its body is not what openapi.yaml describes"
+        # Raised here, since the error of a JSON decoder holds the whole body.
+        raise self._unexpected(outcome, reason)
 
-    def hider(self) -> Hider:
-        """What keeps the secrets of the call out of texts that came back."""
-        members = self.members.to_dict()
-        named = [members.get(name, "") for name in ("password", "token", "mfaId")]
-        return Hider([*named, *self.headers.get("authorization", "").split()[-1:]])
+    def redactor(self) -> Redactor:
+        """Return what hides the secrets of the call in texts that came back."""
+        secrets = [str(value) for name, value in self.fields.values.items() if name in _contract.SECRET_FIELDS]
+        return Redactor([*secrets, *self.headers.get("authorization", "").split()[-1:]])
 
-    def _unexpected(self, answer: Answer, reason: str) -> errors.UnexpectedResponseError:
-        content_type = self.hider().text(answer.headers.get("content-type", ""))
-        return errors.UnexpectedResponseError(answer.status, content_type, reason)
+    def _unexpected(self, reply: Reply, reason: str) -> errors.UnexpectedResponseError:
+        redactor = self.redactor()
+        content_type = redactor.text(reply.headers.get("content-type", ""))
+        return errors.UnexpectedResponseError(reply.status, content_type, redactor.text(reason))
 
-    def _error(self, answer: Answer) -> errors.BosBaseError:
-        try:
-            body = _read_error(answer)
-            if isinstance(body, MfaRequired):
-                return errors.MfaRequiredError(answer.status, body.mfa_id)
-            if body is not None:
-                return self._api_error(answer, body)
-        except RecursionError:
-            pass  # a body nested deeper than Python can walk is no envelope
-        if 500 <= answer.status <= 599:
-            return _with_retry_after(errors.ServerError(answer.status, ""), answer)
-        return self._unexpected(answer, answer.problem or "the status, or the shape of the error, is not known")
-
-    def _api_error(self, answer: Answer, body: ErrorResponse) -> errors.BosBaseError:
-        kind = _kind(answer.status, body)
+    def _error(self, reply: Reply) -> errors.BosBaseError:
+        body = _error_body(reply)
+        if isinstance(body, MfaRequired):
+            return errors.MfaRequiredError(reply.status, body.mfa_id)
+        kind = _error_class(reply.status, body)
         if kind is None:
-            return self._unexpected(answer, "the status is not known")
-        hider = self.hider()
+            return self._unexpected(reply, reply.problem or _reason(reply))
+        error = kind(reply.status, "") if body is None else self._from_envelope(kind, reply.status, body)
+        if isinstance(error, errors.RateLimitedError | errors.ServerError):
+            error.retry_after = retry_after(reply.headers)
+        return error
+
+    def _from_envelope(self, kind: type[errors.ApiError], status: int, body: ErrorResponse) -> errors.ApiError:
+        redactor = self.redactor()
         data = {
-            hider.text(name): errors.FieldError(
-                hider.text(part.code), hider.text(part.message), hider.value(_object(part.params) or {})
+            redactor.text(name): errors.FieldError(
+                redactor.text(part.code), redactor.text(part.message), redactor.value(_object(part.params) or {})
             )
             for name, part in body.data.additional_properties.items()
         }
-        return _with_retry_after(kind(answer.status, hider.text(body.message), data), answer)
+        hint = _LACKS_ENDPOINTS if body.message in _contract.UNKNOWN_PATH_MESSAGES else ""
+        return kind(status, redactor.text(body.message), data, hint)
 
 
-def _with_retry_after(error: errors.ApiError, answer: Answer) -> errors.ApiError:
-    if isinstance(error, errors.RateLimitedError | errors.ServerError):
-        error.retry_after = answer.retry_after
-    return error
-
-
-def _kind(status: int, body: ErrorResponse) -> type[errors.ApiError] | None:
+def _error_class(status: int, body: ErrorResponse | None) -> type[errors.ApiError] | None:
+    if body is None and status not in _CLEAR_STATUSES:
+        return None
     if 500 <= status <= 599:
         return errors.ServerError
-    if status == 400 and body.data.additional_properties:
+    if status == 400 and body is not None and body.data.additional_properties:
         return errors.ValidationError
-    if status == 400 and body.message in _CREDENTIALS:
+    if status == 400 and body is not None and body.message in _contract.CREDENTIALS_MESSAGES:
         return errors.InvalidCredentialsError
     return _BY_STATUS.get(status)
 
 
+def _reason(reply: Reply) -> str:
+    """Say what is unexpected about a reply that is no error envelope, and what it may mean."""
+    if 300 <= reply.status <= 399:
+        return f"it is a redirect{_target(reply)}, and redirects are not followed: use the server's final URL"
+    if reply.status == 404:
+        return _LACKS_ENDPOINTS + ", or the URL is not a BosBase server's"
+    return "openapi.yaml does not describe this status, or not with this body"
+
+
+def _target(reply: Reply) -> str:
+    """Return where a redirect points, without the path: it may repeat what was sent."""
+    try:
+        url = httpx.URL(reply.headers.get("location", ""))
+        return f" to {url.scheme}://{url.netloc.decode()}" if url.host else ""
+    except (httpx.InvalidURL, UnicodeError):
+        return ""
+
+
 def _object(value: object) -> dict[str, Any] | None:
-    """`value` where it is a JSON object."""
+    """Return `value` if it is a JSON object."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
-def _json(answer: Answer) -> dict[str, Any]:
-    """The object that the body is; ValueError for every other body."""
-    payload = None if answer.problem else _object(json.loads(answer.body))
-    if payload is None or _is_too_deep(answer.body, payload):
-        raise ValueError("no JSON object, or one that could not be copied")
+def _json(reply: Reply) -> dict[str, Any]:
+    """Return the JSON object that the body is. Raises ValueError if it is something else."""
+    payload = None if reply.problem else _object(json.loads(reply.body))
+    if payload is None or _is_too_deep(reply.body, payload):
+        raise ValueError("the body is not a JSON object, or is nested too deep")
     return payload
 
 
 def _is_too_deep(body: bytes, payload: object) -> bool:
-    """Whether copy and pickle would exhaust the stack; newer Pythons read JSON of any depth."""
-    if body.count(b"[") + body.count(b"{") <= _DEEPEST:
+    """Whether copy and pickle would exhaust the stack. Newer Pythons read JSON of any depth."""
+    if body.count(b"[") + body.count(b"{") <= _MAX_DEPTH:
         return False
     level, depth = [payload], 0
-    while level and depth <= _DEEPEST:
+    while level and depth <= _MAX_DEPTH:
         level = [part for value in level for part in _parts(value)]
         depth += 1
-    return depth > _DEEPEST
+    return depth > _MAX_DEPTH
 
 
 def _parts(value: object) -> Iterable[object]:
-    members = _object(value)
-    if members is not None:
-        return members.values()
+    values = _object(value)
+    if values is not None:
+        return values.values()
     return cast("list[object]", value) if isinstance(value, list) else ()
 
 
-def _read_error(answer: Answer) -> ErrorResponse | MfaRequired | None:
-    """The error that the body is by the contract; None for every other body."""
+def _error_body(reply: Reply) -> ErrorResponse | MfaRequired | None:
+    """Return the error that the body describes, or None for any other body."""
     try:
-        payload = _json(answer)
-        if answer.status == 401 and payload.get("mfaId") and _are_texts([payload["mfaId"]]):
+        payload = _json(reply)
+        if reply.status == 401 and payload.get("mfaId") and _are_texts([payload["mfaId"]]):
             return MfaRequired.from_dict(payload)
         envelope = ErrorResponse.from_dict(payload)
         return envelope if _are_objects(payload["data"]) and _is_well_typed(envelope) else None
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
 
 
 def _is_well_typed(envelope: ErrorResponse) -> bool:
-    # The generated code takes members of any type without a word.
+    # The generated code accepts values of any type.
     texts = [envelope.message]
     for part in envelope.data.additional_properties.values():
         texts += [part.code, part.message]
@@ -253,80 +234,62 @@ def _is_well_typed(envelope: ErrorResponse) -> bool:
 
 
 def _are_objects(data: object) -> bool:
-    # The generated code takes a list of pairs for an object.
-    members = _object(data)
-    return members is not None and all(_object(part) is not None for part in members.values())
+    # The generated code accepts a list of pairs as an object.
+    values = _object(data)
+    return values is not None and all(_object(part) is not None for part in values.values())
 
 
 def _are_texts(values: Sequence[object]) -> bool:
     return all(isinstance(value, str) for value in values)
 
 
-def _auth_result(answer: Answer) -> AuthResult:
-    payload = _json(answer)
-    members = _object(payload.get("record"))
-    if members is None:
-        raise ValueError("no record")
+def _auth_result(reply: Reply) -> AuthResult:
+    payload = _json(reply)
+    values = _object(payload.get("record"))
+    if values is None:
+        raise ValueError("there is no record")
     session = AuthResponse.from_dict(payload)
-    names: list[object] = [members.get(name, "") for name in ("id", "collectionId", "collectionName")]
-    if not _is_sendable(session.token) or not _are_texts(names):
-        raise ValueError("a token or an id of another type")
-    return AuthResult(session.token, Record(members), _object(session.meta) or {})
+    names: list[object] = [values.get(name, "") for name in ("id", "collectionId", "collectionName")]
+    if not _is_header_value(session.token) or not _are_texts(names):
+        raise ValueError("the token or an id has another type")
+    return AuthResult(session.token, Record(values), _object(session.meta) or {})
 
 
-def _is_sendable(token: object) -> TypeGuard[str]:
-    # A JWT is for a header: no lone surrogate and no line break may come in by it.
+def _is_header_value(token: object) -> TypeGuard[str]:
     return isinstance(token, str) and token != "" and token.isascii() and token.isprintable()
 
 
-def _nothing(_answer: Answer) -> None:
+def _session(reply: Reply) -> tuple[AuthResult, float | None]:
+    """Return the session, and the seconds it lives from now by the server's own clock; None if it has no end."""
+    session = _auth_result(reply)
+    expiry = session.expires_at
+    now = parsed_date(reply.headers.get("date", "")) or datetime.now(UTC)
+    return session, None if expiry is None else (expiry - now).total_seconds()
+
+
+def _nothing(_reply: Reply) -> None:
     return None
 
 
-BIND: Final = Operation("bindToken", 204, bind_token._get_kwargs, _nothing)
-UNBIND: Final = Operation("unbindToken", 204, unbind_token._get_kwargs, _nothing)
-AUTH: Final = Operation("authWithToken", 200, auth_with_token._get_kwargs, _auth_result)
-
-
-def binding(email: str, password: str, token: str, extra: dict[str, Any]) -> TokenBindingRequest:
-    """The body of a bind or an unbind."""
-    members = TokenBindingRequest(email, password, token)
-    members.additional_properties = extra
-    return members
-
-
-def sign_in(token: str, mfa_id: str | None, extra: dict[str, Any]) -> AuthWithTokenRequest:
-    """The body of a sign-in."""
-    members = AuthWithTokenRequest(token) if mfa_id is None else AuthWithTokenRequest(token, mfa_id)
-    members.additional_properties = extra
-    return members
-
+BIND: Final = Operation("bindToken", bind_token._get_kwargs, TokenBindingRequest, _nothing)
+UNBIND: Final = Operation("unbindToken", unbind_token._get_kwargs, TokenBindingRequest, _nothing)
+AUTH: Final = Operation("authWithToken", auth_with_token._get_kwargs, AuthWithTokenRequest, _auth_result)
+SESSION: Final = Operation("authWithToken", auth_with_token._get_kwargs, AuthWithTokenRequest, _session)
 
 _ALWAYS: Final = ("token", "record.id", "record.collectionId", "record.collectionName")
 
 
-def whole(fields: str | None) -> str | None:
-    """`fields` with what an AuthResult always has; None, for every member, where there is none."""
+def with_required_fields(fields: str | None) -> str | None:
+    """Return `fields` with those that an AuthResult always has; None asks for all."""
     if fields is None:
         return None
     asked = [name.strip() for name in fields.split(",")]
     if "*" in asked and not any(name.startswith("record.") for name in asked):
-        return fields  # all is in it; `record.id` beside it would leave nothing else of the record
+        return fields  # it includes everything; `record.id` beside it would remove the rest of the record
     return ",".join([*asked, *(name for name in _ALWAYS if name not in asked)])
 
 
 @lru_cache(maxsize=256)
 def _url(text: str) -> httpx.URL:
-    """Parsing a URL costs as much as the rest of a request; a client uses few."""
+    """Parsing a URL takes as long as the rest of making a request, and a client uses few."""
     return httpx.URL(text)
-
-
-def _seconds(text: str) -> float | None:
-    if re.fullmatch(r"[0-9]{1,300}(\.[0-9]+)?", text, re.ASCII):
-        return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
-        return None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (aware - datetime.now(UTC)).total_seconds())

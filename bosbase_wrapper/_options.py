@@ -1,6 +1,6 @@
-"""Checks what a caller gives before anything is sent: what cannot be sent raises ConfigurationError.
+"""Checks arguments before anything is sent. An argument that cannot be used raises ConfigurationError.
 
-No error here repeats a value, which may be a secret.
+No error repeats a value, since it may be a secret.
 """
 
 from __future__ import annotations
@@ -8,29 +8,31 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+import socket
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeGuard, cast
 
 import httpx
 
+from ._contract import QUERY_PARAMETERS, REQUEST_FIELDS, SECRET_FIELDS
 from ._errors import ConfigurationError, InsecureTransportWarning
+from ._redaction import RequestFields
 
 QueryValue = str | int | float | bool | None
 Query = Mapping[str, QueryValue | Sequence[QueryValue]]
 
-_OWN_MEMBERS: Final = frozenset({"email", "password", "token", "mfaId"})
-_OWN_PARAMETERS: Final = _OWN_MEMBERS | {"expand", "fields"}
-OWN_HEADERS: Final = frozenset({"content-type", "content-length", "host", "transfer-encoding"})
-CREDENTIAL_HEADERS: Final = frozenset({"authorization", "cookie"})
+_OWN_HEADERS: Final = frozenset({"content-type", "content-length", "host", "transfer-encoding"})
+_CREDENTIAL_HEADERS: Final = frozenset({"authorization", "cookie"})
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: Final = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
-_HOST: Final = re.compile(rb"[A-Za-z0-9._-]+|.*:.*")  # a name, or an address of IPv6
+_HOST: Final = re.compile(rb"[A-Za-z0-9._-]+|.*:.*")  # a name or IPv4 address, or an IPv6 address
 _FORBIDDEN_IN_NAME: Final = re.compile(r"[/\\\x00-\x1f\x7f-\x9f]")
+_PASTED: Final = re.compile(r"(?P<root>.*?)/(?P<pasted>_(/.*)?|api(/(collections|admins|health)\b.*)?)")
 
 
 def base_url(value: object) -> httpx.URL:
-    """The server's URL without a trailing slash; it may have a path."""
+    """Return the server's URL without a slash at its end. It may have a path."""
     if not isinstance(value, str):
         raise ConfigurationError("base_url must be a str")
     url = _parsed(value.rstrip("/"))
@@ -38,6 +40,10 @@ def base_url(value: object) -> httpx.URL:
         raise ConfigurationError("base_url must be an http:// or https:// URL with a host")
     if url.port is not None and not 1 <= url.port <= 65535:
         raise ConfigurationError("base_url must have a port from 1 to 65535")
+    pasted = _PASTED.fullmatch(url.path)
+    if pasted:
+        what = "the dashboard" if pasted["pasted"].startswith("_") else "the API"
+        raise ConfigurationError(f"base_url is a URL of {what}: give the server's own URL, without /{pasted['pasted']}")
     if url.userinfo or "?" in value or "#" in value or "@" in value.partition("//")[2].partition("/")[0]:
         raise ConfigurationError("base_url must have no credentials, no query and no fragment")
     return url
@@ -46,40 +52,52 @@ def base_url(value: object) -> httpx.URL:
 def _parsed(value: str) -> httpx.URL | None:
     try:
         url = httpx.URL(value)
-        url.host.encode("idna")  # what the resolver would raise UnicodeError for
+        url.host.encode("idna")  # the resolver would raise UnicodeError
     except (httpx.InvalidURL, UnicodeError):
         return None
     return url
 
 
 def warn_if_insecure(url: httpx.URL, stacklevel: int) -> None:
-    """Plain http to a host that is not this machine shows every password and token to the network."""
+    """Warn of plain http to another host: everybody on the way can read the passwords and tokens."""
     if url.scheme == "http" and not is_loopback(url.host):
-        text = "plain http sends passwords and tokens unencrypted; use https, or a loopback address"
+        text = "plain http sends passwords and tokens unencrypted: use https, or a loopback address"
         warnings.warn(text, InsecureTransportWarning, stacklevel=stacklevel + 1)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
+    """Whether a host is this machine.
+
+    `localhost` is; `name.localhost` is not: browsers resolve it to this machine, but the system's resolver may ask the
+    network for it.
+    """
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        return host.rstrip(".") == "localhost" or _is_short_loopback(host)
     mapped = getattr(address, "ipv4_mapped", None)
     return (mapped or address).is_loopback
 
 
+def _is_short_loopback(host: str) -> bool:
+    """Whether a host is a loopback address as the resolver also reads it: `127.1`, `0x7f000001`."""
+    try:
+        return socket.inet_aton(host)[0] == 127
+    except (OSError, ValueError):
+        return False
+
+
 def collection_name(value: object) -> str:
-    """A name or id that stays one segment of the path once percent-encoded."""
+    """Check a name or id, which stays one segment of the path when it is percent-encoded."""
     if not isinstance(value, str) or not value or value in (".", ".."):
         raise ConfigurationError('the collection must be a name or an id: a str, not "", "." or ".."')
     if _FORBIDDEN_IN_NAME.search(value) or not is_text(value):
-        raise ConfigurationError("the collection's name has a slash, a backslash or a control character in it")
+        raise ConfigurationError("the collection's name must not contain a slash, a backslash or a control character")
     return value
 
 
 def is_text(value: object) -> TypeGuard[str]:
-    """Whether `value` is a str that can be encoded; its length and form are the server's to judge."""
+    """Whether `value` is a str that can be encoded. The server checks its length and form."""
     if not isinstance(value, str):
         return False
     try:
@@ -89,24 +107,38 @@ def is_text(value: object) -> TypeGuard[str]:
     return True
 
 
-def require_text(name: str, given: bool) -> None:
-    """Raises for a value that is no text. It takes the verdict alone: a traceback's frames must not hold a secret."""
-    if not given:
+def _require_text(name: str, values: Iterable[object]) -> None:
+    if not all(is_text(value) for value in values):
         raise ConfigurationError(f"{name} must be a str of characters that UTF-8 can encode")
 
 
+def require_texts(fields: RequestFields) -> None:
+    """Check the values that the server reads as text."""
+    bad = [name for name, value in fields.values.items() if not is_text(value)]
+    if bad:
+        argument = re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", bad[0])
+        raise ConfigurationError(f"{argument} must be a str of characters that UTF-8 can encode")
+
+
+def require_known(options: Mapping[str, object], known: type) -> None:
+    """Raise TypeError for a keyword argument that does not exist, as Python does."""
+    unknown = options.keys() - known.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"unexpected keyword argument {min(unknown)!r}")
+
+
 def comma_joined(name: str, value: object) -> str | None:
-    """`expand` and `fields`: one str, or a sequence of them; None where there is nothing in it."""
+    """Return `expand` or `fields`, one str or a sequence of them, as one str; None if it is empty."""
     if value is None:
         return None
     one = isinstance(value, str) or not isinstance(value, Iterable)
     parts: list[Any] = [value] if one else list(cast("Iterable[Any]", value))
-    require_text(name, all(is_text(part) for part in parts))
+    _require_text(name, parts)
     return ",".join(parts) or None
 
 
 def timeout(value: object) -> httpx.Timeout:
-    """Seconds, an httpx.Timeout, or None for no limit."""
+    """Check seconds, an httpx.Timeout, or None for no limit."""
     if isinstance(value, httpx.Timeout):
         return value
     if value is not None and not (_is_number(value) and 0 < value < 1e9):
@@ -115,53 +147,71 @@ def timeout(value: object) -> httpx.Timeout:
 
 
 def retries(value: object) -> int:
-    """How often a call may be sent again."""
+    """Check how often a call may be sent again."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ConfigurationError("retries must be a whole number, 0 or more")
     return value
 
 
-def headers(value: Mapping[str, str] | None, *, also_refused: frozenset[str] = frozenset()) -> dict[str, str]:
-    """Headers that HTTP can carry and that do not contradict what the client sends itself."""
+def default_headers(
+    ours: Mapping[str, str], given: Mapping[str, str] | None, http_client: httpx.Client | httpx.AsyncClient | None
+) -> httpx.Headers:
+    """Return the headers of every call: those of a caller's own httpx client, then ours, then those of the options."""
+    refused = _OWN_HEADERS | _CREDENTIAL_HEADERS
+    raw = [] if http_client is None else http_client.headers.raw  # bytes, since they need not be ASCII
+    headers = httpx.Headers([(name, value) for name, value in raw if name.lower().decode() not in refused])
+    headers.update({**ours, **_headers(given, refused)})
+    return httpx.Headers(headers.raw)  # `update` keeps the encoding of the headers before
+
+
+def merged_headers(common: httpx.Headers, own: Mapping[str, str] | None) -> httpx.Headers:
+    """Return the headers of one call."""
+    if not own:
+        return common
+    merged = common.copy()
+    merged.update(_headers(own, _OWN_HEADERS))
+    return merged
+
+
+def _headers(value: Mapping[str, str] | None, refused: frozenset[str]) -> dict[str, str]:
     checked: dict[str, str] = {}
     for name, content in _mapping("headers", value).items():
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
             raise ConfigurationError("a header's name must be a str of letters, digits and -")
-        if name.lower() in OWN_HEADERS | also_refused:
-            raise ConfigurationError(f"headers must not have {name}")
+        if name.lower() in refused:
+            raise ConfigurationError(f"headers must not contain {name}")
         if not isinstance(content, str) or not _HEADER_VALUE.fullmatch(content):
-            raise ConfigurationError(f"the header {name} must be a str of ASCII without line breaks or spaces around")
+            raise ConfigurationError(f"the header {name} must be ASCII without line breaks or spaces at the ends")
         checked[name.lower()] = content
     return checked
 
 
 def body(value: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Members to add to the JSON body of a call."""
-    members = dict(_mapping("body", value))
-    if not members:
-        return members
-    _refuse("body", members, _OWN_MEMBERS)
+    """Check fields to add to the JSON body of a call."""
+    fields = dict(_mapping("body", value))
+    if not fields:
+        return fields
+    _refuse("body", fields, REQUEST_FIELDS)
     try:
-        json.dumps(members, allow_nan=False, ensure_ascii=False).encode()
-        sendable = all(isinstance(name, str) for name in members)
+        json.dumps(fields, allow_nan=False, ensure_ascii=False).encode()
+        sendable = all(isinstance(name, str) for name in fields)
     except (TypeError, ValueError, RecursionError):
         sendable = False
     if not sendable:
-        raise ConfigurationError("body must hold what JSON can: no NaN, no lone surrogates, no other types")
-    return members
+        raise ConfigurationError("body must contain only JSON values: no NaN, no lone surrogates, no other types")
+    return fields
 
 
 def query(value: Query | None) -> list[tuple[str, QueryValue]]:
-    """Parameters to add to the URL of a call, as pairs; a sequence repeats its name."""
-    members = _mapping("query", value)
-    _refuse("query", members, _OWN_PARAMETERS)
-    # As a mapping, httpx's own shows the first value of a name alone.
-    items = members.multi_items() if isinstance(members, httpx.QueryParams) else members.items()
+    """Check parameters to add to the URL of a call, and return them as pairs. A sequence repeats its name."""
+    parameters = _mapping("query", value)
+    _refuse("query", parameters, REQUEST_FIELDS | SECRET_FIELDS | QUERY_PARAMETERS)
+    # As a mapping, httpx.QueryParams shows only the first value of a name.
+    items = parameters.multi_items() if isinstance(parameters, httpx.QueryParams) else parameters.items()
     pairs: list[tuple[Any, Any]] = []
     for name, content in items:
-        pairs += [
-            (name, part) for part in (cast("list[Any]", content) if isinstance(content, list | tuple) else [content])
-        ]
+        values = cast("Sequence[Any]", content) if isinstance(content, list | tuple) else [content]
+        pairs += [(name, item) for item in values]
     if not all(is_text(name) and _is_query_value(content) for name, content in pairs):
         raise ConfigurationError("query must map a str to a str, a number, a bool, None or a sequence of these")
     return pairs
@@ -173,10 +223,10 @@ def _mapping(name: str, value: Mapping[str, Any] | None) -> Mapping[Any, Any]:
     return value or {}
 
 
-def _refuse(name: str, members: Mapping[Any, Any], own: frozenset[str]) -> None:
-    clash = own.intersection(members)
+def _refuse(name: str, given: Mapping[Any, Any], own: frozenset[str]) -> None:
+    clash = own.intersection(given)
     if clash:
-        raise ConfigurationError(f"{name} must not have {', '.join(sorted(clash))}: the call sets it")
+        raise ConfigurationError(f"{name} must not contain {', '.join(sorted(clash))}: the call sets it")
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:

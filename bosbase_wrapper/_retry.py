@@ -1,53 +1,64 @@
 """When a call is sent again, and after how long.
 
-Our own lines instead of a library: the rules (a `Retry-After` that is obeyed or ends the call, never after a
-timeout of reading, a call with an mfa id only where no connection was made) are all there is to it, and a library
-would still ask for each of them.
+The rules are this module: a `Retry-After` that is followed or ends the call, no retry after a read timeout, a call with
+an mfa id only if no connection was made. A retry library would need a callback for each of them.
 """
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Final
 
-from ._errors import TransportError
-from ._operations import Answer
+import httpx
 
-LONGEST_RETRY_AFTER: Final = 30.0
+from ._errors import TransportError
+from ._reply import Reply
+
+LONGEST_RETRY_AFTER: Final = 30.0  # seconds
 _FIRST_WAIT: Final = 0.5
 _DOUBLINGS: Final = 4  # up to 8 s
-_PASSING: Final = frozenset({429, 502, 503, 504})
+# BosBase answers 500, not 503, to a passing fault of its database.
+_TRANSIENT: Final = frozenset({429, 500, 502, 503, 504})
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """An attempt without an answer: `reason` in our words, and `detail` in those of the network.
+def delay_before_next(outcome: Reply | TransportError, attempt: int, *, single_use: bool) -> float | None:
+    """Return the seconds to wait before the next attempt, or None if there is none.
 
-    `dropped`: the connection failed or was dropped, so that sending again may help. `may_be_done`: a connection was
-    made, so that the server may have seen the request.
+    `attempt` counts from 1. `single_use` is for a call that spends an mfa id.
     """
-
-    kind: type[TransportError]
-    reason: str
-    dropped: bool
-    may_be_done: bool
-    detail: str = ""
-
-
-def delay_before_next(outcome: Answer | Fault, attempt: int, *, single_use: bool) -> float | None:
-    """The seconds to wait before the next attempt; None where this outcome is the last."""
-    if isinstance(outcome, Fault):
-        again = outcome.dropped and not (single_use and outcome.may_be_done)
+    if isinstance(outcome, TransportError):
+        again = outcome.retriable and not (single_use and outcome.outcome_unknown)
         return _backoff(attempt) if again else None
-    if outcome.status not in _PASSING or single_use:
+    if outcome.status not in _TRANSIENT or single_use:
         return None
-    asked = outcome.retry_after
+    asked = retry_after(outcome.headers)
     if asked is None:
         return _backoff(attempt)
     return asked if asked <= LONGEST_RETRY_AFTER else None
 
 
+def retry_after(headers: httpx.Headers) -> float | None:
+    """Return the seconds that Retry-After asks for, as a number or as an HTTP date; None if it asks for nothing."""
+    text = headers.get("retry-after", "")
+    if re.fullmatch(r"[0-9]{1,300}(\.[0-9]+)?", text, re.ASCII):
+        return float(text)
+    moment = parsed_date(text)
+    seconds = 0.0 if moment is None else (moment - datetime.now(UTC)).total_seconds()
+    return seconds if seconds > 0 else None
+
+
+def parsed_date(text: str) -> datetime | None:
+    """Return the moment of an HTTP date, aware; None if it cannot be read."""
+    try:
+        moment = parsedate_to_datetime(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+
+
 def _backoff(attempt: int) -> float:
     # Full jitter: clients that failed together do not come back together.
-    return random.uniform(0, _FIRST_WAIT * 2 ** min(attempt - 1, _DOUBLINGS))  # noqa: S311  # no secret
+    return random.uniform(0, _FIRST_WAIT * 2 ** min(attempt - 1, _DOUBLINGS))  # noqa: S311  # not for a secret

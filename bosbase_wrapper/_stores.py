@@ -1,4 +1,4 @@
-"""Where TokenAuth keeps a session: AuthStore and two of its kind."""
+"""Where `TokenAuth` keeps a session: the protocol `AuthStore` and two stores."""
 
 from __future__ import annotations
 
@@ -17,27 +17,26 @@ from typing import Any, Final, Protocol, cast, runtime_checkable
 from ._errors import ConfigurationError
 from ._results import AuthResult, Record
 
-_LARGEST: Final = 4 * 1024 * 1024  # as large as an answer may be
+_MAX_BYTES: Final = 4 * 1024 * 1024  # the limit of a response
 _ABANDONED_SECONDS: Final = 60.0  # a save takes a fraction of a second
 _POSIX: Final = os.name == "posix"
-# Never through a link, and not waiting for whom a pipe in the file's place would wait for. Windows lacks these.
+# Do not follow a link, and do not block on a pipe in the place of the file. Windows lacks these flags.
 _CAREFUL: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 @runtime_checkable
 class AuthStore(Protocol):
-    """Keeps one session, of one server, collection and token.
+    """Keeps the session of one server, collection and token.
 
-    The methods may be called from any thread. Where `load` or `save` raises in a request, `TokenAuth` warns and the
-    request goes on.
+    The methods may be called from any thread. If `load` or `save` raises, `TokenAuth` warns and the request continues.
     """
 
     def load(self) -> AuthResult | None:
-        """The session kept, or None."""
+        """Return the session, or None."""
         ...
 
     def save(self, result: AuthResult) -> None:
-        """Keep a session."""
+        """Replace the session."""
         ...
 
     def clear(self) -> None:
@@ -46,17 +45,17 @@ class AuthStore(Protocol):
 
 
 class MemoryAuthStore:
-    """Keeps a session as long as the process lives, for several TokenAuth to share or for a look at the record."""
+    """Keeps a session in memory, so that several `TokenAuth` share it or a program can read its record."""
 
     def __init__(self) -> None:
         self._session: AuthResult | None = None
 
     def load(self) -> AuthResult | None:
-        """The session kept, or None."""
+        """Return the session, or None."""
         return self._session
 
     def save(self, result: AuthResult) -> None:
-        """Keep a session."""
+        """Replace the session."""
         self._session = result
 
     def clear(self) -> None:
@@ -65,25 +64,25 @@ class MemoryAuthStore:
 
 
 class FileAuthStore:
-    """Keeps a session in a file of JSON that its owner alone can read, for any number of processes.
+    """Keeps a session in a JSON file that only its owner can read. Any number of processes may share it.
 
-    The file is replaced as a whole, so that nobody reads half of one, and a crash or a full disk leaves the old one.
-    Its folder is made where there is none; one that others can write to is refused, since they could put a file of
-    theirs in its place. A link at `path` is never followed: it is not read, and the next save replaces it.
+    `~` in `path` is the home folder, and a relative path is made absolute at once. The file is replaced atomically: a
+    crash or a full disk leaves the old one. Its folder is made if it does not exist. A folder that others can write to
+    is refused, since they could replace the file. A link at `path` is never followed; the next save replaces it.
 
-    Raises ConfigurationError for a path without a name, such as "" or "/".
+    Raises ConfigurationError for a path that names no file, such as "" or "/".
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = Path(path)
-        if not self._path.name:
+        if not Path(path).name:
             raise ConfigurationError("path must name a file")
+        self._path = _absolute(Path(path))
 
     def __repr__(self) -> str:
         return f"FileAuthStore({str(self._path)!r})"
 
     def load(self) -> AuthResult | None:
-        """The session kept, or None; warns where there is a file that cannot be read as one."""
+        """Return the session, or None. Warns if there is a file that cannot be used."""
         try:
             return _decoded(self._read())
         except FileNotFoundError:
@@ -91,12 +90,12 @@ class FileAuthStore:
         except OSError as error:
             reason = str(error)
         except (ValueError, RecursionError):
-            reason = f"{self._path} holds no session"
+            reason = f"{self._path} does not contain a session"
         warnings.warn(f"the stored session is not used: {reason}", stacklevel=2)
         return None
 
     def save(self, result: AuthResult) -> None:
-        """Replace the file. Raises OSError, with the file as it was: a full disk, a folder that others can write to."""
+        """Replace the file. Raises OSError and keeps the old file if the disk is full or the folder is not safe."""
         _make(self._path.parent)
         self._require_own_folder()
         self._remove_abandoned()
@@ -109,53 +108,63 @@ class FileAuthStore:
             new.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove the file. Raises OSError where that cannot be done."""
+        """Remove the file. Raises OSError if that fails."""
         self._path.unlink(missing_ok=True)
 
     def _read(self) -> bytes:
-        self._require_own_folder()
         file = os.open(self._path, os.O_RDONLY | _CAREFUL)
         with open(file, "rb") as opened:  # noqa: PTH123  # a descriptor, not a path
+            self._require_own_folder()  # after `open`: if there is no file, only `save` complains about the folder
             about = os.fstat(file)
             if not stat.S_ISREG(about.st_mode):
-                raise OSError(errno.EINVAL, "it is no regular file", str(self._path))
+                raise OSError(errno.EINVAL, "it is not a regular file", str(self._path))
             if _POSIX and (about.st_mode & 0o077 or about.st_uid != os.geteuid()):
-                raise PermissionError(errno.EPERM, "others can read or write it, or own it", str(self._path))
-            return opened.read(_LARGEST + 1)
+                raise PermissionError(
+                    errno.EPERM, "others can read or write it, or own it (chmod 600 helps)", str(self._path)
+                )
+            return opened.read(_MAX_BYTES + 1)
 
     def _write(self, path: Path, session: bytes) -> None:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CAREFUL, 0o600)
         with open(file, "wb") as opened:  # noqa: PTH123  # a descriptor, not a path
             opened.write(session)
             opened.flush()
-            os.fsync(file)  # else a crash of the machine could leave an empty file under the new name
+            os.fsync(file)  # otherwise a crash of the machine can leave an empty file
 
     def _require_own_folder(self) -> None:
         folder = self._path.parent
         about = folder.stat()
         if _POSIX and (about.st_mode & 0o022 or about.st_uid not in (os.geteuid(), 0)):
-            reason = "others can write to the folder of the session (chmod go-w helps), or own it"
+            reason = "others can write to the folder of the session or own it: use a private subfolder (mode 700)"
             raise PermissionError(errno.EPERM, reason, str(folder))
 
     def _remove_abandoned(self) -> None:
-        """Remove what a save left that was killed half-way: it holds a session too."""
+        """Remove the files of saves that were killed: they contain sessions too."""
         for left in self._path.parent.glob(f".{glob.escape(self._path.name)}.*.new"):
-            with suppress(FileNotFoundError):  # another process was faster, or its save is through
+            with suppress(FileNotFoundError):  # another process removed it, or finished its save
                 if left.lstat().st_mtime < time.time() - _ABANDONED_SECONDS:
                     left.unlink()
 
 
+def _absolute(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        pass
+    raise ConfigurationError("path starts with ~, and the home folder is not known: give an absolute path")
+
+
 def _make(folder: Path) -> None:
-    # `mkdir(parents=True)` would let the umask say who may write to those above.
+    # `mkdir(parents=True)` makes the folders above with the mode of the umask.
     if not folder.exists():
         _make(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _decoded(session: bytes) -> AuthResult:
-    """The session that a file holds; ValueError where it holds none."""
-    match json.loads(session):  # pyright: ignore[reportMatchNotExhaustive]  # all the rest is no session
+    """Return the session in a file. Raises ValueError if there is none."""
+    match json.loads(session):  # pyright: ignore[reportMatchNotExhaustive]  # anything else is not a session
         case {"token": str(token), "record": dict(record), "meta": dict(meta)}:  # pyright: ignore[reportUnknownVariableType]  # JSON
             if token and token.isascii() and token.isprintable():
                 return AuthResult(token, Record(cast("dict[str, Any]", record)), cast("dict[str, Any]", meta))
-    raise ValueError("no session, or a JWT that no header can carry")
+    raise ValueError("no session, or a JWT that a header cannot contain")

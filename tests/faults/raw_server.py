@@ -8,6 +8,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Callable, MutableSequence
 from typing import Self
 
@@ -113,6 +114,13 @@ class RawServer:
         """Where the server is."""
         scheme = "http" if self._tls is None else "https"
         return f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def wait_for_no_connections(self) -> None:
+        """Fail unless every connection ends within 10 s."""
+        ends = time.monotonic() + 10
+        while self.open_connections:
+            assert time.monotonic() < ends, f"{self.open_connections} connections are open"
+            time.sleep(0.01)
 
     def __enter__(self) -> Self:
         self._accepting.start()

@@ -96,10 +96,15 @@ TOO_SLOW: dict[str, Script] = {
     "100 Continue without an end": pours(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
     "103 Early Hints without an end": pours(b"", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"),
 }
-# What a caller gets who brings httpx's own transport to the sync client; docs/faults.md tells it.
-UNBOUNDED_OVER_HTTPX = [
-    script for name, script in TOO_SLOW.items() if name.startswith(("a status", "headers", "100", "103"))
-]
+NEVER_ENDING_HEADS: dict[str, Script] = {
+    name: TOO_SLOW.pop(name)
+    for name in (
+        "a status line of slow bytes",
+        "headers of slow bytes",
+        "100 Continue without an end",
+        "103 Early Hints without an end",
+    )
+}
 UNEXPECTED: dict[str, Script] = {
     "a body without an end": pours(HEAD + b"Content-Type: application/json\r\n\r\n", MEGABYTE),
     "a body of more than 4 MiB": answer(200, MEGABYTE * 4 + SIGNED_IN),
@@ -141,8 +146,6 @@ def test_a_fault_ends_in_its_error(
 
     Only a dropped connection would be tried again.
     """
-    if any_driver is drivers.sync_httpx and script in UNBOUNDED_OVER_HTTPX:
-        pytest.skip("httpx's own sync transport limits each read alone")
     slow = kind is RequestTimeoutError
 
     def break_it() -> None:
@@ -160,8 +163,23 @@ def test_a_fault_ends_in_its_error(
     assert isinstance(worked, AuthResult)
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("script", NEVER_ENDING_HEADS.values(), ids=NEVER_ENDING_HEADS)
+@pytest.mark.parametrize(
+    "bounded",
+    [one for one in (*drivers.ALL, *drivers.BY_THE_CALLER) if one not in drivers.UNBOUNDED_HEADS],
+    ids=lambda driver: driver.__name__,
+)
+def test_a_head_that_never_ends(bounded: Driver, server: RawServer, script: Script) -> None:
+    """An attempt ends as a whole, but over httpx's own sync transport."""
+    server.script = script
+    (failed,) = bounded(server.url, timeout=0.25)
+    assert type(failed) is RequestTimeoutError
+    assert (failed.attempts, failed.outcome_unknown) == (1, True)
+
+
 def test_a_later_chunk_that_is_none(driver: Driver, server: RawServer) -> None:
-    """It ends in a TransportError; over aiohttp, which does not tell of it, at the end of the timeout."""
+    """It ends in a TransportError."""
     server.script = sends(CHUNKED + b"2\r\n{}\r\n", then=lambda connection: connection.send(b"xyz\r\n"))
     (failed,) = driver(server.url, timeout=0.5, retries=0)
     assert isinstance(failed, TransportError)

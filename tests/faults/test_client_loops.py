@@ -1,57 +1,141 @@
-"""One async client in several event loops, one after the other, as with `asyncio.run` more than once."""
+"""One async client in several event loops: one after another, at the same time, of asyncio and of trio."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
-import warnings
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import anyio
 import httpx
 import pytest
 
-from bosbase_wrapper import AsyncBosBase, AsyncCollection, AuthResult, TransportError
+from bosbase_wrapper import AsyncBosBase, AsyncCollection, AuthResult, BosBaseError
 
-from .raw_server import RawServer
-
-
-@pytest.fixture(autouse=True)
-def _unclosed_connections(server: RawServer) -> Iterator[None]:
-    """A loop that ends with connections open warns of them, whoever made them."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        yield
-        gc.collect()
+from .raw_server import RawServer, sound
 
 
 async def three(users: AsyncCollection) -> list[AuthResult | BaseException]:
-    """Three sign-ins at once."""
+    """Three sign-ins at the same time."""
     return await asyncio.gather(*(users.auth_with_token("tok") for _ in range(3)), return_exceptions=True)
 
 
-@pytest.mark.parametrize("proxied", [False, True])
-def test_a_client_of_ours_goes_on_in_the_next_loop(
-    server: RawServer, monkeypatch: pytest.MonkeyPatch, *, proxied: bool
-) -> None:
-    """Over httpx-aiohttp, and over httpx's own transport, which serves where the environment names a proxy."""
-    if proxied:
-        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+def test_one_loop_after_another(server: RawServer) -> None:
+    """As with `asyncio.run` more than once. Each loop closes its connections at its end."""
     client = AsyncBosBase(server.url, retries=0)
     for _ in range(3):
         outcomes = asyncio.run(three(client.collection("users")))
         assert [type(outcome) for outcome in outcomes] == [AuthResult] * 3
+        server.wait_for_no_connections()
     asyncio.run(client.aclose())
 
 
-def test_over_a_callers_transport_it_is_a_typed_error_or_tried_again(server: RawServer) -> None:
-    """Its connections are of the loop that made them."""
-    client = AsyncBosBase(server.url, retries=0, transport=httpx.AsyncHTTPTransport())
+def test_two_open_loops_in_turn(server: RawServer) -> None:
+    """As with a client that tests share, and an event loop for each test."""
+    client = AsyncBosBase(server.url, retries=0)
+    loops = [asyncio.new_event_loop() for _ in range(2)]
+    for loop in (*loops, *loops, *loops):
+        assert isinstance(loop.run_until_complete(client.collection("users").auth_with_token("t")), AuthResult)
+    assert len(server.requests) == 6
+    for loop in loops:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+    server.wait_for_no_connections()
+
+
+def test_asyncio_and_trio_in_turn(server: RawServer) -> None:
+    """With one client."""
+    users = AsyncBosBase(server.url, retries=0).collection("users")
+    for backend in ("asyncio", "trio", "asyncio", "trio"):
+        assert isinstance(anyio.run(users.auth_with_token, "tok", backend=backend), AuthResult)
+    server.wait_for_no_connections()
+
+
+def test_loops_at_the_same_time(server: RawServer) -> None:
+    """Two of asyncio and two of trio, in threads, whose calls overlap."""
+    together = threading.Barrier(4)
+
+    def hold(connection: Any) -> object:
+        together.wait(10)
+        return sound(connection)
+
+    server.script = hold
+    users = AsyncBosBase(server.url, retries=0, timeout=20).collection("users")
+
+    async def sign_in() -> list[AuthResult]:
+        return [await users.auth_with_token("tok") for _ in range(5)]
+
+    with ThreadPoolExecutor(4) as pool:
+        backends = ["asyncio", "trio", "asyncio", "trio"]
+        runs = [pool.submit(anyio.run, sign_in, backend=backend) for backend in backends]
+        assert [len(run.result(30)) for run in runs] == [5] * 4
+    server.wait_for_no_connections()
+
+
+def test_closing_in_one_loop_is_for_all(server: RawServer) -> None:
+    """The connections of another loop close at its end."""
+    client = AsyncBosBase(server.url)
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(client.collection("users").auth_with_token("tok"))
+    asyncio.run(client.aclose())
+    with pytest.raises(BosBaseError, match="closed"):
+        loop.run_until_complete(client.collection("users").auth_with_token("tok"))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+    server.wait_for_no_connections()
+
+
+def test_a_client_that_nobody_keeps_leaves_no_connection(server: RawServer) -> None:
+    """A program may forget to close it."""
+
+    async def main() -> None:
+        for _ in range(3):
+            await AsyncBosBase(server.url).collection("users").auth_with_token("tok")
+
+    asyncio.run(main())
+    gc.collect()
+    server.wait_for_no_connections()
+
+
+GIVEN: dict[str, Callable[[], dict[str, Any]]] = {
+    "http_client": lambda: {"http_client": httpx.AsyncClient()},
+    "transport": lambda: {"transport": httpx.AsyncHTTPTransport()},
+}
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
+@pytest.mark.parametrize(
+    "backends", [("asyncio", "asyncio"), ("asyncio", "trio"), ("trio", "asyncio"), ("trio", "trio")]
+)
+def test_what_the_caller_gave_works_or_raises_an_error_of_ours(
+    server: RawServer, given: Callable[[], dict[str, Any]], backends: tuple[str, str]
+) -> None:
+    """Its connections belong to the event loop that made them."""
+    client = AsyncBosBase(server.url, **given())
     users = client.collection("users")
-    assert isinstance(asyncio.run(users.auth_with_token("tok")), AuthResult)
-    with pytest.raises(TransportError, match="event loop") as caught:
-        asyncio.run(users.auth_with_token("tok"))
-    assert not caught.value.outcome_unknown
-    patient = AsyncBosBase(server.url, transport=httpx.AsyncHTTPTransport()).collection("users")
-    for _ in range(2):
-        assert isinstance(asyncio.run(patient.auth_with_token("tok")), AuthResult)
+    assert isinstance(anyio.run(users.auth_with_token, "tok", backend=backends[0]), AuthResult)
+    for _ in range(3):
+        with contextlib.suppress(BosBaseError):
+            assert isinstance(anyio.run(users.auth_with_token, "tok", backend=backends[1]), AuthResult)
+    del client, users
+    gc.collect()  # what is left of the first loop warns here
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
+def test_the_same_while_the_first_loop_is_open(server: RawServer, given: Callable[[], dict[str, Any]]) -> None:
+    """As with two loops in turn."""
+    users = AsyncBosBase(server.url, **given()).collection("users")
+    loops = [asyncio.new_event_loop() for _ in range(2)]
+    for loop in (*loops, *loops):
+        with contextlib.suppress(BosBaseError):
+            assert isinstance(loop.run_until_complete(users.auth_with_token("tok")), AuthResult)
+    for loop in loops:
+        loop.close()
+    del users
+    gc.collect()

@@ -11,7 +11,6 @@ from itertools import pairwise
 from typing import Any
 
 import anyio
-import httpx
 import pytest
 
 from bosbase_wrapper import AsyncBosBase, BosBase, BosBaseError
@@ -77,14 +76,13 @@ def test_memory_stays_flat(server: RawServer, calls: int) -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("traced")
 @pytest.mark.parametrize("calls", [SHORT, pytest.param(LONG, marks=pytest.mark.long)])
-@pytest.mark.parametrize("options", [dict, lambda: {"transport": httpx.AsyncHTTPTransport()}], ids=["aiohttp", "aio"])
-def test_memory_stays_flat_in_tasks(server: RawServer, calls: int, options: Callable[[], dict[str, Any]]) -> None:
-    """Over each transport of the async client, ten tasks at a time, some of them cancelled."""
+def test_memory_stays_flat_in_tasks(server: RawServer, calls: int) -> None:
+    """Ten tasks at a time, some of them cancelled."""
     server.script = mixed()
     server.requests = deque(maxlen=1)
 
     async def main() -> None:
-        async with AsyncBosBase(server.url, retries=0, **options()) as client:
+        async with AsyncBosBase(server.url, retries=0) as client:
 
             async def one(cancelled: bool) -> None:
                 with anyio.move_on_after(0 if cancelled else None), contextlib.suppress(BosBaseError):

@@ -88,7 +88,8 @@ def test_plain_http_to_another_host_warns_once_where_the_client_is_made(url: str
     [
         "https://example.com",
         "http://localhost:1",
-        "http://x.localhost",
+        "http://localhost.:1",
+        "http://127.1",
         "http://127.1.2.3",
         "http://[::1]",
         "http://[::ffff:127.0.0.1]",
@@ -222,7 +223,7 @@ def test_a_constructor_option_that_cannot_be_used_is_refused(options: dict[str, 
 
 def test_an_async_client_refuses_a_transport_of_threads() -> None:
     """When it is made, and not by an AttributeError at the first call."""
-    with pytest.raises(ConfigurationError, match=r"one for an httpx\.AsyncClient"):
+    with pytest.raises(ConfigurationError, match=r"a transport for httpx\.AsyncClient"):
         AsyncBosBase("http://localhost", transport=httpx.HTTPTransport())  # type: ignore[arg-type]  # the test
 
 
@@ -344,7 +345,7 @@ ADDITIONS = "base_url must have no credentials, no query and no fragment"
             {"http_client": httpx.Client(), "transport": httpx.MockTransport(lambda _: httpx.Response(204))},
             "give either transport or http_client: an http_client has its own transport",
         ),
-        ((LOCAL,), {"headers": {"Cookie": "x"}}, "headers must not have Cookie"),
+        ((LOCAL,), {"headers": {"Cookie": "x"}}, "headers must not contain Cookie"),
     ],
 )
 def test_a_refusal_says_what_the_constructor_takes(arguments: Any, options: Any, text: str) -> None:
@@ -364,14 +365,14 @@ def test_base_urls_at_the_edges_are_taken(url: str) -> None:
     ("options", "text"),
     [
         ({"headers": {"a b": "x"}}, "a header's name must be a str of letters, digits and -"),
-        ({"headers": {"Host": "x"}}, "headers must not have Host"),
-        ({"headers": {"X": " "}}, "the header X must be a str of ASCII without line breaks or spaces around"),
+        ({"headers": {"Host": "x"}}, "headers must not contain Host"),
+        ({"headers": {"X": " "}}, "the header X must be ASCII without line breaks or spaces at the ends"),
         ({"headers": 5}, "headers must be a mapping"),
         ({"body": 5}, "body must be a mapping"),
-        ({"body": {"token": 1, "email": 2}}, "body must not have email, token: the call sets it"),
-        ({"body": {"x": {1, 2}}}, "body must hold what JSON can: no NaN, no lone surrogates, no other types"),
+        ({"body": {"token": 1, "email": 2}}, "body must not contain email, token: the call sets it"),
+        ({"body": {"x": {1, 2}}}, "body must contain only JSON values: no NaN, no lone surrogates, no other types"),
         ({"query": 5}, "query must be a mapping"),
-        ({"query": {"fields": 1}}, "query must not have fields: the call sets it"),
+        ({"query": {"fields": 1}}, "query must not contain fields: the call sets it"),
         ({"query": {"x": {}}}, "query must map a str to a str, a number, a bool, None or a sequence of these"),
         ({"expand": [5]}, "expand must be a str of characters that UTF-8 can encode"),
         ({"fields": [5]}, "fields must be a str of characters that UTF-8 can encode"),
@@ -398,10 +399,10 @@ def test_a_refusal_names_the_credential_the_collection_and_the_variable(
         'the collection must be a name or an id: a str, not "", "." or ".."'
     )
     assert refused(lambda: client.collection("a/b")) == (
-        "the collection's name has a slash, a backslash or a control character in it"
+        "the collection's name must not contain a slash, a backslash or a control character"
     )
     monkeypatch.delenv("BOSBASE_URL", raising=False)
-    missing = "BOSBASE_URL is not set: give it the server's URL, as in http://127.0.0.1:8090"
+    missing = "BOSBASE_URL is not set: set it to the server's URL, such as http://127.0.0.1:8090"
     assert refused(BosBase.from_env) == refused(AsyncBosBase.from_env) == missing
 
 
@@ -409,7 +410,7 @@ def test_the_warning_says_what_to_do() -> None:
     """In one line."""
     with pytest.warns(InsecureTransportWarning) as caught:
         BosBase("http://example.com")
-    text = "plain http sends passwords and tokens unencrypted; use https, or a loopback address"
+    text = "plain http sends passwords and tokens unencrypted: use https, or a loopback address"
     assert [str(warning.message) for warning in caught] == [text]
 
 

@@ -192,7 +192,7 @@ def test_a_refusal_after_an_attempt_that_may_have_been_done_is_no_proof(rotate: 
 
 def test_the_error_tells_how_often_the_call_that_failed_was_sent(rotate: Rotate) -> None:
     """Of the bind, or of the unbind; also in a copy."""
-    for server in (Scripted(httpx.ReadTimeout("late")), Scripted(done(), httpx.Response(500))):
+    for server in (Scripted(httpx.ReadTimeout("late")), Scripted(done(), httpx.Response(501))):
         with pytest.raises(TokenRotationError) as caught:
             rotate(server, OLD, NEW, retries=1)
         assert (caught.value.attempts, copy.copy(caught.value).attempts) == (1, 1)
@@ -209,7 +209,7 @@ def test_both_calls_are_retried_as_any_call(rotate: Rotate) -> None:
 def test_the_error_shows_no_secret_and_keeps_the_new_token(rotate: Rotate) -> None:
     """Copied and pickled too, with its cause."""
     with pytest.raises(TokenRotationError) as caught:
-        rotate(Scripted(done(), httpx.Response(500)), OLD, NEW)
+        rotate(Scripted(done(), httpx.Response(501)), OLD, NEW)
     error = caught.value
     shown = [str(error), repr(error), repr(error.args), *traceback.format_exception(error)]
     assert "canary" not in "".join(shown)

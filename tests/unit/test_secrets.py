@@ -16,7 +16,7 @@ from bosbase_wrapper import (
     UnexpectedResponseError,
     ValidationError,
 )
-from bosbase_wrapper._secrets import Hider
+from bosbase_wrapper._redaction import Redactor
 
 PASSWORD, TOKEN = 'pä"ss<word>&/', "my-app-token"
 
@@ -93,7 +93,7 @@ def test_a_short_secret_does_not_spoil_our_own_texts() -> None:
         raise httpx.ReadError("x")
 
     users = BosBase("http://localhost", retries=0, transport=httpx.MockTransport(drop)).collection("users")
-    with pytest.raises(TransportError, match=r"^the connection was dropped before the answer ended$"):
+    with pytest.raises(TransportError, match=r"^the connection was dropped before the response ended$"):
         users.auth_with_token("connection")
 
 
@@ -156,4 +156,4 @@ def test_a_url_that_is_too_long_is_refused_without_the_body(options: Any) -> Non
 
 def test_what_hides_shows_nothing_itself() -> None:
     """It stands in frames while a server's text is read."""
-    assert repr(Hider([TOKEN])) == "Hider()"
+    assert repr(Redactor([TOKEN])) == "Redactor()"

@@ -169,7 +169,7 @@ def test_a_file_that_holds_no_session_is_as_if_there_were_none(path: Path, conte
     path.write_bytes(content)
     path.chmod(0o600)
     store = FileAuthStore(path)
-    with pytest.warns(UserWarning, match="holds no session") as warned:
+    with pytest.warns(UserWarning, match="does not contain a session") as warned:
         assert store.load() is None
     assert len(str(warned[0].message)) < 300
     store.save(session())
@@ -180,7 +180,7 @@ def test_what_is_no_regular_file_is_neither_read_nor_waited_for(path: Path) -> N
     """A pipe is replaced; a folder stays, and the save says so."""
     store = FileAuthStore(path)
     os.mkfifo(path, 0o600)
-    with pytest.warns(UserWarning, match="no regular file"):
+    with pytest.warns(UserWarning, match="not a regular file"):
         assert store.load() is None
     store.save(session())
     assert store.load() == session()

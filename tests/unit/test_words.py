@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -13,8 +12,11 @@ from bosbase_wrapper import BosBaseError, Collection, FileAuthStore, TokenRotati
 
 from .conftest import Answering
 
-NOT_KNOWN = "the status, or the shape of the error, is not known"
-NO_SESSION = "its body is not what the operation answers"
+NOT_KNOWN = "openapi.yaml does not describe this status, or not with this body"
+NO_SESSION = "its body is not what openapi.yaml describes"
+LACKS = "the server may not have the custom-token endpoints"
+OR_NOT = "or the URL is not a BosBase server's"
+REDIRECT = "it is a redirect{}, and redirects are not followed: use the server's final URL"
 ENVELOPE: dict[str, Any] = {"data": {}, "message": "No.", "status": 402}
 
 
@@ -22,16 +24,43 @@ ENVELOPE: dict[str, Any] = {"data": {}, "message": "No.", "status": 402}
     ("status", "answer", "text"),
     [
         (401, {"json": {"mfaId": "x"}}, "401 A second factor is required."),
-        (402, {"json": ENVELOPE}, "unexpected answer with status 402 (application/json): the status is not known"),
-        (404, {"text": ""}, f"unexpected answer with status 404 (text/plain; charset=utf-8): {NOT_KNOWN}"),
-        (200, {"content": b"{}"}, f"unexpected answer with status 200 (no content type): {NO_SESSION}"),
+        (402, {"json": ENVELOPE}, f"unexpected response with status 402 (application/json): {NOT_KNOWN}"),
+        (
+            404,
+            {"text": ""},
+            f"unexpected response with status 404 (text/plain; charset=utf-8): {LACKS}, {OR_NOT}",
+        ),
+        (200, {"content": b"{}"}, f"unexpected response with status 200 (no content type): {NO_SESSION}"),
         (403, {"json": {"data": {}, "message": "No.", "status": 403}}, "403 No."),
         (
             400,
             {"json": {"data": {"a": {"code": "c", "message": "m"}}, "message": "Bad.", "status": 400}},
             "400 Bad.\n  a: m (c)",
         ),
+        (
+            404,
+            {"json": {"data": {}, "message": "The requested resource wasn't found.", "status": 404}},
+            f"404 The requested resource wasn't found. ({LACKS})",
+        ),
         (503, {"content": b""}, "503"),
+        *(
+            (
+                status,
+                {"headers": {"location": location}},
+                f"unexpected response with status {status} (no content type): {text}",
+            )
+            for status in (301, 302, 307, 308)
+            for location, text in [
+                (
+                    "https://new.example:8443/p/token-canary?token=token-canary",
+                    REDIRECT.format(" to https://new.example:8443"),
+                ),
+                ("https://user:token-canary@new.example/", REDIRECT.format(" to https://new.example")),
+                ("https://token-canary/", REDIRECT.format(" to https://***")),
+                ("/elsewhere", REDIRECT.format("")),
+                ("", REDIRECT.format("")),
+            ]
+        ),
     ],
 )
 def test_what_an_error_says(answering: Answering, status: int, answer: dict[str, Any], text: str) -> None:
@@ -43,7 +72,7 @@ def test_what_an_error_says(answering: Answering, status: int, answer: dict[str,
 
 def test_what_a_rotation_says(users: Collection) -> None:
     """A half-way one, and one that changes nothing."""
-    half_way = "the rotation stopped half-way: the old token is still bound, the new one is or may be"
+    half_way = "the rotation stopped half-way: the old token is still bound, the new one (error.new_token) is or may be"
     assert str(TokenRotationError("canary")) == half_way
     with pytest.raises(BosBaseError) as caught:
         users.rotate_custom_token("e", "p", "same", "same")
@@ -51,23 +80,23 @@ def test_what_a_rotation_says(users: Collection) -> None:
 
 
 def test_what_values_are_shown_as() -> None:
-    """A store by its path, a timeout that was left out by whose it is."""
-    assert repr(FileAuthStore("folder/session.json")) == "FileAuthStore('folder/session.json')"
-    assert "timeout: 'Timeout | ClientTimeout' = <the client's>" in str(inspect.signature(Collection.auth_with_token))
+    """A store by its absolute path."""
+    assert repr(FileAuthStore("/folder/session.json")) == "FileAuthStore('/folder/session.json')"
     assert "Collection" in dir(bosbase_wrapper)
 
 
-@pytest.mark.parametrize(("levels", "kept"), [(32, True), (33, False)])
+@pytest.mark.parametrize(("levels", "kept"), [(32, True), (33, False), (90, False)])
 @pytest.mark.parametrize("nest", [lambda inner: [inner], lambda inner: {"a": inner}], ids=["lists", "objects"])
 def test_parameters_of_an_error_have_at_most_32_levels(
     answering: Answering, nest: Callable[[Any], Any], levels: int, *, kept: bool
 ) -> None:
-    """What is nested deeper is no envelope."""
+    """Deeper values are cut off, so that an error can always be copied and pickled."""
     params: Any = "end"
     for _ in range(levels - 1):
         params = nest(params)
     problem = {"code": "c", "message": "m", "params": {"p": params}}
     body = {"data": {"a": problem}, "message": "Bad.", "status": 400}
-    with pytest.raises(BosBaseError) as caught:
+    with pytest.raises(bosbase_wrapper.ValidationError) as caught:
         answering(400, json=body).auth_with_token("token")
-    assert isinstance(caught.value, bosbase_wrapper.ValidationError) is kept
+    assert (caught.value.data["a"].params == {"p": params}) is kept
+    assert ("***" in repr(caught.value.data["a"].params)) is not kept

@@ -1,0 +1,78 @@
+"""Keeps secrets out of reprs, and out of texts that a server sent back.
+
+Error trackers record the local variables of every frame in a traceback. They hide variables called `password`, `token`
+or `secret`, and show the `repr` of everything else. So inside this package a secret is either in a variable of such a
+name, or in an object whose repr hides it (`RequestFields`, `Call`). A public method deletes an argument of another name
+(`mfa_id`, `old`, `new`) as soon as it is in a `RequestFields`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, cast
+from urllib.parse import quote, quote_plus
+
+REDACTED: Final = "***"
+_SHORT: Final = 3  # a secret of up to 3 characters occurs in other words by chance: only a whole word is replaced
+_MAX_DEPTH: Final = 32  # copy and pickle fail on values that are nested deeper
+_GO_ESCAPES: Final = {ord(character): f"\\u{ord(character):04x}" for character in "<>&"}
+
+
+class RequestFields:
+    """The JSON fields of a request body. An optional field whose value is None is left out. Its repr shows no value."""
+
+    def __init__(self, *, optional: Mapping[str, str | None] = MappingProxyType({}), **values: str) -> None:
+        given = {name: value for name, value in optional.items() if value is not None}
+        self.values: dict[str, Any] = {**values, **given}
+
+    def __repr__(self) -> str:
+        return f"RequestFields({', '.join(self.values)})"
+
+
+class Redactor:
+    """Replaces secrets by `***`, also where they are escaped as in JSON, in a URL or in a form."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        forms = {form for secret in secrets for form in _forms(secret) if form}
+        self._forms = sorted(forms, key=len, reverse=True)
+
+    def __repr__(self) -> str:
+        return "Redactor()"
+
+    def text(self, text: str) -> str:
+        """Return `text` without the secrets, and without lone surrogates, which cannot be printed."""
+        text = text.encode(errors="replace").decode()
+        for form in self._forms:
+            text = _replaced(text, form)
+        return text
+
+    def value(self, value: Any, max_depth: int = _MAX_DEPTH) -> Any:
+        """Return a JSON value without the secrets, in keys too, and without what is nested too deep."""
+        if isinstance(value, str):
+            return self.text(value)
+        if not isinstance(value, list | dict):
+            return value
+        if max_depth == 0:
+            return REDACTED
+        if isinstance(value, list):
+            return [self.value(item, max_depth - 1) for item in cast("Sequence[Any]", value)]
+        items = cast("dict[str, Any]", value).items()
+        return {self.text(name): self.value(item, max_depth - 1) for name, item in items}
+
+
+def _forms(secret: str) -> set[str]:
+    escaped = json.dumps(secret, ensure_ascii=False)[1:-1]
+    forms = {secret, escaped, escaped.translate(_GO_ESCAPES), json.dumps(secret)[1:-1]}
+    return forms | {quote(secret, safe=safe) for safe in ("", "/")} | {quote_plus(secret)}
+
+
+def _replaced(text: str, form: str) -> str:
+    pattern = re.escape(form)
+    if len(form) <= _SHORT:
+        pattern = rf"(?<!\w){pattern}(?!\w)"
+    # Percent escapes are the same in upper and lower case.
+    pattern = re.sub(r"%([0-9A-Fa-f]{2})", r"%(?i:\1)", pattern)
+    return re.sub(pattern, REDACTED, text)
