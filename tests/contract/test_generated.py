@@ -21,9 +21,9 @@ from .checks import SPEC
 
 ROOT = SPEC.parent
 SECRET = "a-secret-that-no-repr-shows"
-RECORD_MEMBERS = """    AuthRecord:
+RECORD_FIELDS = """    AuthRecord:
       type: object
-      description: The record of the account, with the collection's own members beside those named here.
+      description: The record of the account. It also has the fields of its own collection.
       properties:
 """
 
@@ -85,7 +85,7 @@ def test_a_new_member_is_missed_until_it_is_generated(copy: Path) -> None:
     """The check fails and names the file; after `make generate` it passes, and the member can be used."""
     document = copy / "openapi.yaml"
     member = "        nick:\n          type: string\n          description: The account's nickname.\n"
-    document.write_text(document.read_text().replace(RECORD_MEMBERS, RECORD_MEMBERS + member))
+    document.write_text(document.read_text().replace(RECORD_FIELDS, RECORD_FIELDS + member))
     missed = make(copy, "check-generated")
     assert missed.returncode != 0
     assert "auth_record.py" in missed.stdout
