@@ -112,7 +112,8 @@ check-spec: $(VENV)/.lint ## Validate and lint openapi.yaml
 	$(BIN)/python -m tests.contract.compatibility
 
 .PHONY: released
-released: ## Keep openapi.yaml as the last release's, against which breaks are told: a step of each release
+released: ## Keep openapi.yaml as the last released one, for the compatibility gate: a step of each release
+	@mkdir -p tests/contract/released
 	cp openapi.yaml tests/contract/released/openapi.yaml
 
 # --- the contract suite: docs/contract.md ---
