@@ -45,3 +45,10 @@ CREDENTIALS_MESSAGES: Final[frozenset[str]] = frozenset(
         "Failed to unbind token.",
     }
 )
+
+# Messages of a 404 that mean a wrong method or path: the examples named `otherPath`.
+UNKNOWN_PATH_MESSAGES: Final[frozenset[str]] = frozenset(
+    {
+        "The requested resource wasn't found.",
+    }
+)

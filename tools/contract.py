@@ -32,7 +32,10 @@ QUERY_PARAMETERS: Final[frozenset[str]] = {parameters}
 SUCCESS_STATUS: Final[Mapping[str, int]] = {statuses}
 
 # Messages of a 400 that mean wrong credentials: the examples named `credentials`.
-CREDENTIALS_MESSAGES: Final[frozenset[str]] = {messages}
+CREDENTIALS_MESSAGES: Final[frozenset[str]] = {credentials}
+
+# Messages of a 404 that mean a wrong method or path: the examples named `otherPath`.
+UNKNOWN_PATH_MESSAGES: Final[frozenset[str]] = {paths}
 '''
 
 
@@ -44,7 +47,8 @@ def module(document: Json) -> str:
         fields=_set(name for operation in operations for name in _fields(document, operation)),
         parameters=_set(name for operation in operations for name in _queried(document, operation)),
         statuses=_mapping({operation["operationId"]: _success(operation) for operation in operations}),
-        messages=_set(_credentials(document, operation) for operation in operations),
+        credentials=_set(_message(document, operation, "400", "credentials") for operation in operations),
+        paths=_set(_message(document, operation, "404", "otherPath") for operation in operations),
     )
 
 
@@ -85,11 +89,12 @@ def _success(operation: Json) -> int:
     return status
 
 
-def _credentials(document: Json, operation: Json) -> str:
-    refused = resolved(document, operation["responses"]["400"])["content"]["application/json"]["examples"]
-    if "credentials" not in refused:
-        sys.exit(f"{operation['operationId']}: its 400 response has no example `credentials` (wrong credentials)")
-    message: str = resolved(document, refused["credentials"])["value"]["message"]
+def _message(document: Json, operation: Json, status: str, name: str) -> str:
+    response = resolved(document, operation["responses"].get(status, {}))
+    examples = response.get("content", {}).get("application/json", {}).get("examples", {})
+    if name not in examples:
+        sys.exit(f"openapi.yaml: the {status} response of {operation['operationId']} has no example `{name}`")
+    message: str = resolved(document, examples[name])["value"]["message"]
     return message
 
 
