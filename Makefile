@@ -123,13 +123,17 @@ contract: $(VENV)/.test ## Test a server by openapi.yaml: a fresh embedded one, 
 	$(BIN)/python -m tests.contract --base-url "$(BASE_URL)"
 
 .PHONY: contract-long
-contract-long: $(VENV)/.test ## The same with 1,000 examples an operation
+contract-long: $(VENV)/.test ## The same with 1,000 examples for each operation and phase
 	$(BIN)/python -m tests.contract --base-url "$(BASE_URL)" --examples 1000
 
 .PHONY: contract-broken
-contract-broken: $(VENV)/.test ## Let the contract suite and the check of any server catch each broken server
+contract-broken: $(VENV)/.test ## Check that the contract suite and `bosbase-tokens check` notice each broken server
 	$(BIN)/python -m tests.contract --broken all
-	$(BIN)/pytest -m long tests/contract/test_check_broken.py
+	$(BIN)/pytest -m long --numprocesses 2 tests/contract/test_check_broken.py
+
+.PHONY: tables
+tables: $(VENV)/.test ## Write the parts of the docs that come from code and measurements
+	$(BIN)/python -m tests.contract.tables
 
 .PHONY: faults
 faults: $(VENV)/.test ## Run the fault tests in their long form too: 20,000 calls leave memory flat

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import yaml
 
-from .checks import SPEC, resolved
+from .document import SPEC, resolved
 
 RELEASED: Final = Path("tests/contract/released/openapi.yaml")
 

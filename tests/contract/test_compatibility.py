@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from .checks import SPEC
 from .compatibility import Break, breaks, main, unnamed
+from .document import SPEC
 
 # It is one of the linters, which `make check` installs.
 pytest.importorskip("specshift", reason="specshift is not installed: `make check` installs it")

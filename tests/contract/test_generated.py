@@ -17,7 +17,7 @@ import bosbase_client
 import pytest
 from bosbase_client import AuthenticatedClient, models
 
-from .checks import SPEC
+from .document import SPEC
 
 ROOT = SPEC.parent
 SECRET = "a-secret-that-no-repr-shows"
