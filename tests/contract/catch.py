@@ -43,6 +43,7 @@ def _catch(names: list[str]) -> dict[str, tuple[str, str]]:
         for name in names:
             failures = _outcome(run, server, BROKEN[name].spoil, 10).failures
             noticed[name] = next(iter(failures.items()), (_NOT_NOTICED, ""))
+            print(f"{name}: {noticed[name][0]}", file=sys.stderr, flush=True)
         _require_sound(run, server)  # again: a broken server must not change the sound one for the next
     return noticed
 

@@ -22,7 +22,7 @@ def check_with_one_account(run: Run) -> check.Report:
     report = check.run(run.state.url, account.collection, account.email, account.password)
     for finding in (*report.broken, *report.unfinished):
         run.found(finding.name, finding.detail)
-    if "too-large" in {finding.name for finding in report.of(check.Outcome.KEPT)}:
+    if report.ok:  # it includes a body of 33 MiB, which no generated request has
         for operation in ACTIONS:
             run.reached.responded(operation, 413)
     return report

@@ -123,12 +123,12 @@ def says(output: str | None, expected: str) -> bool:
 
 
 def types(project: Path, program: str) -> str | None:
-    """What mypy says of the wrapper and a program."""
+    """What mypy says of a user's program."""
     if not find_spec("mypy"):
         return None
     (project / "program.py").write_text(program)
     cache = f"--cache-dir={project / '.mypy_cache'}"
-    return python(project, "-m", "mypy", "bosbase_wrapper", "program.py", cache).stdout
+    return python(project, "-m", "mypy", "--follow-imports=silent", "program.py", cache).stdout
 
 
 def breaks(project: Path) -> str | None:
@@ -157,9 +157,7 @@ def test_an_optional_field(project: Path) -> None:
     assert says(breaks(project), "openapi.yaml and the last release: 0 breaks")
     assert "no method of AsyncCollection has the arguments of bindToken, ['device_name'," in problems(project)
     call = "import bosbase_wrapper as b\nb.BosBase('').collection('').bind_custom_token('', '', '', device_name='')\n"
-    assert 'Unexpected keyword argument "device_name"' in (
-        types(project, call) or 'Unexpected keyword argument "device_name"'
-    )
+    assert says(types(project, call), 'Unexpected keyword argument "device_name"')
     edit(project, *steps.DEVICE_NAME_IN_WRAPPER)
     assert " failed" not in problems(project)
     assert says(types(project, call), "Success")
@@ -176,9 +174,7 @@ def test_a_fourth_operation(project: Path) -> None:
     assert "bosbase_wrapper/_operations.py has no Operation for rotateToken: docs/regenerate.md" in missing
     assert "no method of Collection has the arguments of rotateToken" in missing
     call = "import bosbase_wrapper as b\nb.BosBase('').collection('').rotate_token('', '', '', '')\n"
-    assert '"Collection" has no attribute "rotate_token"' in (
-        types(project, call) or '"Collection" has no attribute "rotate_token"'
-    )
+    assert says(types(project, call), '"Collection" has no attribute "rotate_token"')
     edit(project, *steps.ROTATE_IN_WRAPPER)
     assert " failed" not in problems(project)
     assert says(types(project, call), "Success")
