@@ -70,7 +70,7 @@ test: $(VENV)/.test ## Run all tests, with branch coverage (must be 100 %)
 check: $(VENV)/.lint ## Lint, check types, check that generated/ and openapi.yaml are sound
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy bosbase_wrapper generated examples tests benchmarks
+	$(BIN)/mypy bosbase_wrapper generated examples tests benchmarks tools
 	$(BIN)/basedpyright
 	$(BIN)/oxlint --deny-warnings bosbase_wrapper/server
 	@$(MAKE) --no-print-directory check-generated check-spec check-oldest
@@ -87,18 +87,23 @@ check-oldest: $(VENV)/.test ## Replay the recorded exchanges on the oldest Pocke
 
 GENERATE := $(BIN)/openapi-python-client generate --path openapi.yaml --config generator-config.yaml --meta none
 
+CONTRACT := $(BIN)/python tools/contract.py openapi.yaml
+
 .PHONY: generate
-generate: $(VENV)/.test ## Make generated/bosbase_client anew from openapi.yaml
+generate: $(VENV)/.test ## Generate generated/bosbase_client and bosbase_wrapper/_contract.py from openapi.yaml
 	@rm -rf generated/bosbase_client
 	$(GENERATE) --output-path generated/bosbase_client
+	$(CONTRACT) bosbase_wrapper/_contract.py
 
 .PHONY: check-generated
-check-generated: $(VENV)/.test ## Fail where generated/ is not what openapi.yaml makes
+check-generated: $(VENV)/.test ## Fail if the generated code is not up to date with openapi.yaml
 	@rm -rf .scratch/bosbase_client && mkdir -p .scratch
 	$(GENERATE) --output-path .scratch/bosbase_client
+	$(CONTRACT) .scratch/_contract.py
 	@find generated/bosbase_client -name __pycache__ -prune -exec rm -rf {} +
-	@git diff --no-index --stat --exit-code generated/bosbase_client .scratch/bosbase_client \
-		|| { echo "generated/ is not what openapi.yaml makes: run make generate and commit the result"; exit 1; }
+	@{ git diff --no-index --stat --exit-code generated/bosbase_client .scratch/bosbase_client \
+		&& git diff --no-index --stat --exit-code bosbase_wrapper/_contract.py .scratch/_contract.py; } \
+		|| { echo "The generated code is not up to date with openapi.yaml: run make generate and commit the result"; exit 1; }
 
 .PHONY: check-spec
 check-spec: $(VENV)/.lint ## Validate and lint openapi.yaml
@@ -107,7 +112,8 @@ check-spec: $(VENV)/.lint ## Validate and lint openapi.yaml
 	$(BIN)/python -m tests.contract.compatibility
 
 .PHONY: released
-released: ## Keep openapi.yaml as the last release's, against which breaks are told: a step of each release
+released: ## Keep openapi.yaml as the last released one, for the compatibility gate: a step of each release
+	@mkdir -p tests/contract/released
 	cp openapi.yaml tests/contract/released/openapi.yaml
 
 # --- the contract suite: docs/contract.md ---
@@ -117,13 +123,17 @@ contract: $(VENV)/.test ## Test a server by openapi.yaml: a fresh embedded one, 
 	$(BIN)/python -m tests.contract --base-url "$(BASE_URL)"
 
 .PHONY: contract-long
-contract-long: $(VENV)/.test ## The same with 1,000 examples an operation
+contract-long: $(VENV)/.test ## The same with 1,000 examples for each operation and phase
 	$(BIN)/python -m tests.contract --base-url "$(BASE_URL)" --examples 1000
 
 .PHONY: contract-broken
-contract-broken: $(VENV)/.test ## Let the contract suite and the check of any server catch each broken server
+contract-broken: $(VENV)/.test ## Check that the contract suite and `bosbase-tokens check` notice each broken server
 	$(BIN)/python -m tests.contract --broken all
-	$(BIN)/pytest -m long tests/contract/test_check_broken.py
+	$(BIN)/pytest -m long --numprocesses 2 tests/contract/test_check_broken.py
+
+.PHONY: tables
+tables: $(VENV)/.test ## Write the parts of the docs that come from code and measurements
+	$(BIN)/python -m tests.contract.tables
 
 .PHONY: faults
 faults: $(VENV)/.test ## Run the fault tests in their long form too: 20,000 calls leave memory flat

@@ -1,23 +1,19 @@
-"""Which check caught which broken server: `python -m tests.contract.check_table [NAME ...]` writes docs/check.md."""
+"""Which checks of `bosbase-tokens check` notice which broken server. tables.py stores the result."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from .broken import BROKEN, Broken
 from .check_world import World
-
-DOCUMENT = Path(__file__).parents[2] / "docs" / "check.md"
-_HEAD = "| broken server | what is spoiled | caught by |\n|---|---|---|\n"
+from .tables import caught
 
 
 def documented() -> dict[str, tuple[str, list[str]]]:
-    """What docs/check.md says: of each broken server what is spoiled, and the checks that catch it."""
-    _, _, table = DOCUMENT.read_text(encoding="utf-8").partition(_HEAD)
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line[:1] == "|"]
-    return {name.strip("`"): (what, checks.replace("`", "").split(", ")) for name, what, checks in rows}
+    """What each broken server spoils, and the checks that notice it, as measured last."""
+    return {name: (BROKEN[name].what, checks) for name, checks in caught("check").items()}
 
 
 def caught_by(world: World, broken: Broken) -> list[str]:
@@ -25,20 +21,12 @@ def caught_by(world: World, broken: Broken) -> list[str]:
     return [finding.name for finding in world.examine(broken.spoil, broken.account).broken]
 
 
-def _row(world: World, broken: Broken) -> str:
-    print(broken.name, file=sys.stderr)
-    return f"| `{broken.name}` | {broken.what} | {', '.join(f'`{name}`' for name in caught_by(world, broken))} |"
-
-
-def main(names: list[str]) -> None:
-    """Runs the whole check against the named broken servers, or against all, which takes minutes."""
-    before, _, table = DOCUMENT.read_text(encoding="utf-8").partition(_HEAD)
-    rows = {line.split("`")[1]: line for line in table.splitlines()}
+def measured(names: Iterable[str]) -> dict[str, list[str]]:
+    """Run the whole check against the named broken servers; all of them take minutes."""
     with World() as world, ThreadPoolExecutor(2) as pool:
-        again = names or list(BROKEN)
-        rows |= zip(again, pool.map(lambda name: _row(world, BROKEN[name]), again), strict=True)
-    DOCUMENT.write_text(before + _HEAD + "".join(f"{rows[name]}\n" for name in BROKEN), encoding="utf-8")
 
+        def measure(name: str) -> tuple[str, list[str]]:
+            print(name, file=sys.stderr)
+            return name, caught_by(world, BROKEN[name])
 
-if __name__ == "__main__":
-    main(sys.argv[1:])
+        return dict(pool.map(measure, names))

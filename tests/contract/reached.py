@@ -10,7 +10,8 @@ from typing import Any, Final
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.protocols import Validator
 
-from .checks import Case, operation_of, resolved
+from .checks import Case, operation_of
+from .document import resolved
 
 _PHASES: Final = ("examples", "coverage", "fuzzing", "stateful")
 _SHARE: Final = 1 / 3
@@ -59,14 +60,14 @@ class Reached:
         self._rules = dict(_rules(self.document))
 
     def saw(self, case: Case, status: int) -> None:
-        """Count a request and its answer."""
+        """Count a request and its response."""
         operation = operation_of(case)
-        self.answered(operation, status, case.meta.phase.name.value if case.meta else "")
+        self.responded(operation, status, case.meta.phase.name.value if case.meta else "")
         for place, value in _values(case):
             self._look_at(operation, place, value)
 
-    def answered(self, operation: str, status: int, phase: str = "") -> None:
-        """Count an answer; without a phase it is a story's."""
+    def responded(self, operation: str, status: int, phase: str = "") -> None:
+        """Count a response; without a phase it is not one to a generated request."""
         self.statuses[operation, status] += 1
         if phase:
             self.phases[phase] += 1

@@ -1,4 +1,4 @@
-"""What a run knows of the server: its accounts, its special collections and, where it can look, its bindings."""
+"""What a run knows of the server: its accounts, its special collections, and the bindings of an embedded one."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ import httpx
 
 from bosbase_wrapper.server import LiveServer
 
-# The account of openapi.yaml's examples: the coverage phase takes its values from there.
+from .document import ACTIONS
+
+# The account of openapi.yaml's examples, whose values the coverage phase takes.
 EXAMPLES: Final = ("users", "user@example.com", "user-password")
-ACTIONS: Final = {"bindToken": "bind-token", "unbindToken": "unbind-token", "authWithToken": "auth-with-token"}
-SHORT: Final = 8  # a secret of less letters stands in many a text by chance
+SHORT: Final = 8  # a shorter secret is in many a text by chance
 EXAMPLE_TOKENS: Final = ("my-app-token", "my-other-token")
 
 
@@ -33,7 +34,7 @@ class Account:
     record_id: str = ""
 
     def body(self, token: str) -> dict[str, str]:
-        """What binding and unbinding send."""
+        """The body of a bind or an unbind."""
         return {"email": self.email, "password": self.password, "token": token}
 
 
@@ -47,13 +48,13 @@ class Binding:
 
 
 class Table:
-    """The bindings as they stand in the embedded server's database."""
+    """The bindings in the embedded server's database."""
 
     def __init__(self, data_dir: Path) -> None:
         self._uri = (data_dir / "data.db").as_uri() + "?mode=ro"
 
     def rows(self) -> frozenset[Binding]:
-        """All bindings at this moment; none where the server has not made the table yet."""
+        """All bindings; none if the server has not created the table yet."""
         with closing(sqlite3.connect(self._uri, uri=True)) as database:
             if not database.execute("SELECT 1 FROM sqlite_master WHERE name = '_token_bindings'").fetchone():
                 return frozenset()
@@ -63,78 +64,78 @@ class Table:
 
 @dataclass(frozen=True)
 class Special:
-    """What only a superuser can set up: an account for each documented refusal, and what looks behind the answers."""
+    """What only a superuser can set up: an account for each documented refusal, and a view of the bindings."""
 
     server: LiveServer
     other: Account  # of the ordinary account's collection
     namesake: Account  # the ordinary account's email and password in another collection
-    two_factors: Account
-    kept_out: Account  # the auth rule does
+    two_factors: Account  # its collection requires a second factor
+    kept_out: Account  # it does not satisfy the auth rule
     member: Account  # it has a relation to expand
-    no_password: Account
+    no_password: Account  # password authentication is off
     limited: Account  # the rate limit of its collection is reached
     no_accounts: str  # a collection without accounts
     ids: Mapping[str, str]  # of the collections, by name
     table: Table
 
-    def account(self, collection: str, email: str) -> Account | None:
-        """The account that a request names; the collection by name, in any case, or by id."""
-        names = {name for name, found in self.ids.items() if collection.lower() in (name.lower(), found.lower())}
-        known = (self.other, self.namesake, self.two_factors, self.kept_out, self.member, self.no_password)
-        return next((one for one in known if one.collection in names and one.email == email), None)
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """All of them."""
+        more = (self.two_factors, self.kept_out, self.member, self.no_password)
+        return (self.other, self.namesake, *more)
 
 
 @dataclass
 class State:
-    """A server and what is known of it; `special` is None where nobody could set it up."""
+    """A server and what is known of it. `special` is None without a superuser."""
 
     url: str
     account: Account
     special: Special | None = None
     tokens: tuple[str, ...] = EXAMPLE_TOKENS
-    unbound: set[str] = field(default_factory=set)  # of `tokens`: those that do not sign in at this moment
+    unbound: set[str] = field(default_factory=set)  # those of `tokens` that are not bound
     bound: set[str] = field(default_factory=set)  # every value that the run bound to `account`
-    before: frozenset[Binding] = frozenset()  # the table when the last request went out
+    before: frozenset[Binding] = frozenset()  # the table when the last request was sent
+    known: list[Account] = field(default_factory=list)  # accounts that a story made
 
     def __post_init__(self) -> None:
         self.unbound |= set(self.tokens)
 
     def named(self, collection: str, email: str) -> Account | None:
-        """The account that a request names, where the run knows it."""
-        own = self.account
-        ids = self.special.ids if self.special else {}
-        if email == own.email and collection.lower() in (own.collection.lower(), ids.get(own.collection, "").lower()):
-            return own
-        return self.special.account(collection, email) if self.special else None
+        """The account of a request, if the run knows it. The collection is a name in any case, or an id."""
+        ids = self.special.ids if self.special else {self.account.collection: ""}
+        names = {name for name, found in ids.items() if collection.lower() in (name.lower(), found.lower())}
+        known = [self.account, *(self.special.accounts if self.special else ()), *self.known]
+        return next((one for one in known if one.collection in names and one.email == email), None)
 
     def hide(self, text: str, *more: str) -> str:
-        """The text without the account's secrets, and without others that are no chance finds."""
+        """The text without the account's secrets and the given ones. A short one may be in the text by chance."""
         for secret in (self.account.password, *self.tokens, *self.bound, *more):
             text = text.replace(secret, "***") if len(secret) >= SHORT else text
         return text
 
     def make_sure_it_signs_in(self, token: str) -> None:
-        """Bind one of `tokens` that a generated request unbound."""
+        """Bind a token of `tokens` again that a generated request unbound."""
         if token in self.unbound:
             path = f"{self.url}/api/collections/{self.account.collection}/bind-token"
             self.bound.add(token)
             httpx.post(path, json=self.account.body(token), timeout=30)
             self.unbound.discard(token)
 
-    def take_away(self) -> None:
-        """Unbind all that the run bound to the ordinary account."""
+    def unbind_all(self) -> None:
+        """Unbind everything that the run bound to the ordinary account."""
         path = f"{self.url}/api/collections/{self.account.collection}/unbind-token"
         for token in sorted(self.bound):
             httpx.post(path, json=self.account.body(token), timeout=30)
 
 
 def token_hash(token: str) -> str:
-    """What the server keeps of a token."""
+    """The hash of a token, as the server stores it."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def of_environment(url: str) -> State:
-    """An ordinary account of another server; raises KeyError for a variable that is not set."""
+    """An ordinary account of another server. Raises KeyError for a variable that is not set."""
     names = os.environ
     account = Account(names.get("BOSBASE_COLLECTION", "users"), names["BOSBASE_EMAIL"], names["BOSBASE_PASSWORD"])
     random = os.urandom(12).hex()
@@ -143,13 +144,13 @@ def of_environment(url: str) -> State:
 
 @contextmanager
 def embedded() -> Iterator[State]:
-    """A fresh embedded server with all that the run needs."""
+    """A fresh embedded server with everything that the run needs."""
     with TemporaryDirectory(prefix="bosbase-contract-") as folder, LiveServer(Path(folder)) as server:
         yield provisioned(server, Path(folder))
 
 
 def provisioned(server: LiveServer, data_dir: Path) -> State:
-    """Set an embedded server up: an account for each answer that openapi.yaml documents."""
+    """Set up an embedded server: an account for each response that openapi.yaml documents."""
     title = {"name": "title", "type": "text"}
     team = server.create_collection({"name": "teams", "type": "base", "viewRule": "", "fields": [title]})
     red = server.create_record("teams", title="red")
@@ -186,7 +187,7 @@ def _auth_collections(team_id: str) -> list[dict[str, object]]:
 
 
 def hash_fast(server: LiveServer, collection: str) -> None:
-    """Let a password cost a millisecond: a run sends some thousands. `others` costs what a server's own would."""
+    """Hash passwords in a millisecond, because a run sends thousands. `others` keeps the default cost."""
     fields = server.api("GET", f"/api/collections/{collection}")["fields"]
     cheap = [{**field, "cost": 4} if field["name"] == "password" else field for field in fields]
     server.api("PATCH", f"/api/collections/{collection}", {"fields": cheap})
@@ -198,7 +199,7 @@ def _account(server: LiveServer, collection: str, email: str, **members: object)
 
 
 def _limit(server: LiveServer, account: Account) -> None:
-    """Set a rate limit for each call of one collection alone, and reach it."""
+    """Set a rate limit for each call of one collection only, and reach it."""
     limit = {"maxRequests": 1, "duration": 86_400, "audience": ""}
     rules = [{"label": f"{account.collection}:{call}", **limit} for call in ACTIONS]
     server.api("PATCH", "/api/settings", {"rateLimits": {"enabled": True, "rules": rules}})

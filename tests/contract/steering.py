@@ -1,4 +1,4 @@
-"""Puts schemathesis to work on a run: what goes into a generated request, what is noted of its answer."""
+"""Adapts generated requests to the server's real account, and collects what schemathesis finds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHOWN: Final = re.compile(r'("(?:token|mfaId)":\s*")[^"]+')
 
 
 def install(run: Run) -> None:
-    """Register the hooks, the checks and what watches the run."""
+    """Register the hooks, the checks and the event handler."""
 
     @schemathesis.hook
     def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
@@ -33,7 +33,7 @@ def install(run: Run) -> None:
 
     @schemathesis.hook
     def filter_failure(context: HookContext, failure: Any, case: Case, response: Response) -> bool:
-        return not _is_ignored(case, failure)
+        return not (_is_ignored(case, failure) or checks.is_empty_by_fields(response, case))
 
     @cli.handler()
     class Watch(cli.EventHandler[Any]):
@@ -56,19 +56,19 @@ def _as_check(judge: checks.Judge, run: Run) -> schemathesis.CheckFunction:
 
 
 def nothing_is_shown(state: State, response: Response, case: Case) -> None:
-    """No check, but the last to see an answer: one that failed another check is shown, and its secrets must not be."""
+    """Not a check, but runs last: it hides the secrets of a response that schemathesis shows."""
     shown = _SHOWN.sub(r"\1[Filtered]", response.content.decode("latin-1"))
     response.content = state.hide(shown, *checks.secrets_of(case)).encode("latin-1")
 
 
 def _is_ignored(case: Case, failure: Any) -> bool:
-    """Whether the failure blames the server for an mfaId that is no text: without MFA it does not read that member."""
+    """Whether the failure is about an mfaId that is not text: without MFA the server does not read that field."""
     odd = isinstance(case.body, dict) and not isinstance(case.body.get("mfaId", ""), str)
     return odd and isinstance(failure, AcceptedNegativeData) and 1 <= len(checks.text(case, "token").encode()) <= 1024
 
 
 def steer(state: State, case: Case) -> None:
-    """Put the server's real account in the place of openapi.yaml's, and see that its tokens sign in."""
+    """Replace the account of openapi.yaml's examples by the real one, and make sure that its tokens are bound."""
     real = _stand_ins(state)
     if case.path_parameters.get("collection") == EXAMPLES[0]:
         case.path_parameters["collection"] = state.account.collection
@@ -79,7 +79,7 @@ def steer(state: State, case: Case) -> None:
     if checks.operation_of(case) == "authWithToken":
         state.make_sure_it_signs_in(checks.text(case, "token"))
     if checks.operation_of(case) == "bindToken" and checks.is_right(state, case):
-        state.bound.add(checks.text(case, "token"))  # before it is sent: nobody may see the answer
+        state.bound.add(checks.text(case, "token"))  # before it is sent: its response may be lost
     if state.special:
         state.before = state.special.table.rows()
 
@@ -95,7 +95,7 @@ def _is_stateful(case: Case) -> bool:
 
 
 def note(state: State, case: Case, status: int) -> None:
-    """Keep in mind what an answer did to the account's bindings."""
+    """Remember what a response did to the account's bindings."""
     if status != 204 or checks.account_of(state, case) != state.account:
         return
     token = checks.text(case, "token")
@@ -108,7 +108,7 @@ def note(state: State, case: Case, status: int) -> None:
 
 
 def watch(run: Run, event: events.EngineEvent) -> None:
-    """Note what schemathesis tells of its run."""
+    """Take the failures and links from the events of schemathesis."""
     if isinstance(event, events.ScenarioFinished):
         _count_links(run, event)
         for check in (check for found in event.recorder.checks.values() for check in found):
@@ -117,7 +117,7 @@ def watch(run: Run, event: events.EngineEvent) -> None:
     elif isinstance(event, events.NonFatalError):
         run.found("error", f"{event.label}: {event.info.title}")
     elif isinstance(event, events.FatalError | events.Interrupted):
-        run.found("interrupted", "the run did not come to its end")
+        run.found("interrupted", "the run did not finish")
 
 
 def _count_links(run: Run, event: events.ScenarioFinished) -> None:
@@ -129,5 +129,5 @@ def _count_links(run: Run, event: events.ScenarioFinished) -> None:
 
 
 def _name(transition: str) -> str:
-    """The link's own name, of what schemathesis calls "POST /... -> [204] signIn -> POST /..."."""
+    """The link's name in what schemathesis calls "POST /... -> [204] signIn -> POST /..."."""
     return transition.split(" -> ")[1].rpartition(" ")[2]

@@ -194,7 +194,7 @@ def test_a_jwt_of_a_hundred_years_is_advice(world: World) -> None:
     names = ("never-bound", "bind-and-sign-in", "jwt", "jwt-lifetime")
 
     def for_ever(request: Request, server: Sound) -> Answer:
-        return spoiling._spoil_sessions(request, server, lambda answer: spoiling._jwt(answer, exp=4_925_000_000))
+        return spoiling.of_sessions(lambda found: spoiling.with_jwt(found, exp=4_925_000_000))(request, server)
 
     report = world.examine(for_ever, checks=[check for check in CHECKS if check.name in names])
     [advice] = [finding.detail for finding in report.advice if finding.name == "jwt-lifetime"]
@@ -208,7 +208,7 @@ def test_a_jwt_without_an_end_has_no_lifetime_to_speak_of(world: World) -> None:
     names = ("never-bound", "bind-and-sign-in", "jwt-lifetime")
 
     def without_end(request: Request, server: Sound) -> Answer:
-        return spoiling._spoil_sessions(request, server, lambda answer: spoiling._jwt(answer, exp="never"))
+        return spoiling.of_sessions(lambda found: spoiling.with_jwt(found, exp="never"))(request, server)
 
     report = world.examine(without_end, checks=[check for check in CHECKS if check.name in names])
     assert "jwt-lifetime" in _names(report, Outcome.NOT_TRIED)

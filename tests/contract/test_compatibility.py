@@ -1,7 +1,10 @@
-"""A change of openapi.yaml that breaks a client is noticed, and allowed where the changelog names it."""
+"""The compatibility gate reports a change of openapi.yaml that breaks clients, until the changelog names it."""
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,11 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
-from .checks import SPEC
-from .compatibility import Break, breaks, unnamed
+from .compatibility import Break, breaks, main, unnamed
+from .document import SPEC
 
-# It comes with the linters, which `make check` installs.
-pytest.importorskip("specshift", reason="specshift is not installed: `make check` brings it")
+# It is one of the linters, which `make check` installs.
+pytest.importorskip("specshift", reason="specshift is not installed: `make check` installs it")
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -28,10 +31,10 @@ def operation(document: dict[str, Any], name: str) -> dict[str, Any]:
     return found
 
 
-# Each with the words of what must be found. They are made all at once: a comparison takes a while.
+# Each with a part of the message that reports it. They are made all at once, because a comparison takes seconds.
 BREAKS: dict[str, Change] = {
     "Endpoint completely removed": lambda doc: doc["paths"].pop("/api/collections/{collection}/unbind-token"),
-    "name is gone": lambda doc: operation(doc, "bind-token").update(operationId="bind"),
+    "operationId is gone": lambda doc: operation(doc, "bind-token").update(operationId="bind"),
     "New required field added: 'nick'": lambda doc: schema(doc, "TokenBindingRequest").update(
         required=["email", "password", "token", "nick"],
         properties={**schema(doc, "TokenBindingRequest")["properties"], "nick": {"type": "string"}},
@@ -49,7 +52,7 @@ BREAKS: dict[str, Change] = {
 
 
 def no_break(document: dict[str, Any]) -> None:
-    """More to answer, and other words."""
+    """A new field and status of a response, and another description."""
     schema(document, "AuthRecord").update(description="Other words.")
     schema(document, "AuthRecord")["properties"].update(nick={"type": "string"})
     operation(document, "bind-token")["responses"].update({"409": {"description": "Taken."}})
@@ -65,13 +68,13 @@ def changed(change: Change, folder: Path) -> Path:
 
 
 def all_breaks(document: dict[str, Any]) -> None:
-    """Every break there is a word for."""
+    """All the breaks at once."""
     for change in BREAKS.values():
         change(document)
 
 
 def test_breaks_must_be_named(tmp_path: Path) -> None:
-    """It fails while the changelog is silent, and passes once the changelog names each place."""
+    """The gate fails until the changelog names each place."""
     found = breaks(SPEC, changed(all_breaks, tmp_path))
     said = "\n".join(one.what for one in found)
     assert [words for words in BREAKS if words not in said] == []
@@ -80,13 +83,45 @@ def test_breaks_must_be_named(tmp_path: Path) -> None:
     assert unnamed(found, silent.replace("Nothing", ", ".join(f"`{one.place}`" for one in found))) == []
 
 
-def test_what_breaks_nobody_needs_no_word(tmp_path: Path) -> None:
-    """More to answer, and other words, are no breaks."""
+def test_additions_to_responses_are_no_breaks(tmp_path: Path) -> None:
+    """A new field or status of a response and another description need no entry in the changelog."""
     assert breaks(SPEC, changed(no_break, tmp_path)) == []
 
 
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project's folder with the files that the gate reads."""
+    shutil.copy(SPEC, tmp_path)
+    shutil.copy(SPEC.with_name("Makefile"), tmp_path)
+    (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## 1.0.0\n")
+    return tmp_path
+
+
+def test_before_the_first_release_there_is_nothing_to_compare(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a released document the gate says so and passes, whatever openapi.yaml says."""
+    changed(all_breaks, project)
+    assert main(project) == 0
+    assert capsys.readouterr().out == "no release yet: nothing to compare\n"
+
+
+def test_after_a_release_the_gate_compares(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`make released` keeps the document; a later break fails until the changelog names it."""
+    subprocess.run(["make", "released"], cwd=project, check=True, capture_output=True)
+    assert main(project) == 0
+    assert "0 breaks" in capsys.readouterr().out
+    changed(BREAKS["Response '404' has been removed"], project)
+    assert main(project) == 1
+    shown = capsys.readouterr().out
+    (place,) = re.findall("NOT NAMED `(.+)`", shown)
+    (project / "CHANGELOG.md").write_text(f"# Changelog\n\n## 2.0.0\n\n- `{place}` is gone.\n\n## 1.0.0\n")
+    assert main(project) == 0
+    assert "1 breaks, all named" in capsys.readouterr().out
+
+
 def test_an_older_section_names_nothing() -> None:
-    """What an older version broke is no excuse for this one, and a name may be broken over lines."""
+    """Only the newest section counts, and a place may span lines."""
     found = [Break("POST /a > field 'b'", "It is gone.")]
     assert unnamed(found, "# Changelog\n\n## 2.0.0\n\n## 1.0.0\n\n`POST /a > field 'b'`\n") == found
     assert unnamed(found, "# Changelog\n\n## 2.0.0\n\n`POST /a >\n  field 'b'`\n\n## 1.0.0\n") == []

@@ -17,13 +17,13 @@ import bosbase_client
 import pytest
 from bosbase_client import AuthenticatedClient, models
 
-from .checks import SPEC
+from .document import SPEC
 
 ROOT = SPEC.parent
 SECRET = "a-secret-that-no-repr-shows"
-RECORD_MEMBERS = """    AuthRecord:
+RECORD_FIELDS = """    AuthRecord:
       type: object
-      description: The record of the account, with the collection's own members beside those named here.
+      description: The record of the account. It also has the fields of its own collection.
       properties:
 """
 
@@ -66,9 +66,16 @@ def test_the_generated_package_is_typed() -> None:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A copy of all that generating needs."""
-    for name in ("openapi.yaml", "generator-config.yaml", "Makefile"):
-        shutil.copy(ROOT / name, tmp_path)
+    """A copy of everything that `make generate` needs."""
+    for name in (
+        "openapi.yaml",
+        "generator-config.yaml",
+        "Makefile",
+        "tools/contract.py",
+        "bosbase_wrapper/_contract.py",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
     shutil.copytree(ROOT / "generated", tmp_path / "generated")
     return tmp_path
 
@@ -85,7 +92,7 @@ def test_a_new_member_is_missed_until_it_is_generated(copy: Path) -> None:
     """The check fails and names the file; after `make generate` it passes, and the member can be used."""
     document = copy / "openapi.yaml"
     member = "        nick:\n          type: string\n          description: The account's nickname.\n"
-    document.write_text(document.read_text().replace(RECORD_MEMBERS, RECORD_MEMBERS + member))
+    document.write_text(document.read_text().replace(RECORD_FIELDS, RECORD_FIELDS + member))
     missed = make(copy, "check-generated")
     assert missed.returncode != 0
     assert "auth_record.py" in missed.stdout
@@ -96,6 +103,22 @@ def test_a_new_member_is_missed_until_it_is_generated(copy: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(copy / "generated")}
     used = subprocess.run([sys.executable, "-c", use], env=environment, capture_output=True, text=True, check=True)
     assert used.stdout == "N\n"
+
+
+def test_the_client_learns_a_new_secret_from_the_document(copy: Path) -> None:
+    """A field with `format: password` is a secret without a line of Python, and the check fails until it is."""
+    document = copy / "openapi.yaml"
+    field = "        deviceKey:\n          type: string\n          format: password\n          description: A key.\n"
+    request = "      required: [token]\n      properties:\n"
+    document.write_text(document.read_text().replace(request, request + field))
+    shutil.rmtree(copy / "generated")
+    assert make(copy, "generate").returncode == 0
+    module = (copy / "bosbase_wrapper" / "_contract.py").read_text()
+    assert module.count('"deviceKey"') == 2  # of SECRET_FIELDS and REQUEST_FIELDS
+    (copy / "bosbase_wrapper" / "_contract.py").write_text(module.replace('        "deviceKey",\n', "", 1))
+    missed = make(copy, "check-generated")
+    assert missed.returncode != 0
+    assert "_contract.py" in missed.stdout
 
 
 def test_a_stale_file_is_noticed(copy: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import schemathesis
 
-from .checks import SPEC
+from .document import SPEC
 from .reached import Keyword, Reached, documented_statuses, superusers_statuses
 
 SCHEMA = schemathesis.openapi.from_path(SPEC)
@@ -90,6 +90,6 @@ def test_only_what_gets_past_authentication_counts() -> None:
     reached = Reached(DOCUMENT)
     for name in ("bindToken", "authWithToken"):
         for status in (200, 204, 400, 401, 403, 404, 429):
-            reached.answered(name, status, "fuzzing")
-    reached.answered("bindToken", 204)  # a story's
+            reached.responded(name, status, "fuzzing")
+    reached.responded("bindToken", 204)  # a story's
     assert (reached.generated, reached.past) == (14, 6)

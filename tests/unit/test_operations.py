@@ -43,7 +43,8 @@ CALLS: dict[str, Callable[[Collection], object]] = {
 # What each example of the document is, by its status and name.
 ERRORS: dict[tuple[int, str], type[ApiError]] = {
     (400, "credentials"): InvalidCredentialsError,
-    (400, "validation"): ValidationError,
+    **dict.fromkeys([(400, name) for name in ("required", "tokenLength")], ValidationError),
+    **dict.fromkeys([(400, name) for name in ("emailLength", "emailFormat", "passwordLength")], ValidationError),
     (400, "unreadable"): BadRequestError,
     (400, "contentType"): BadRequestError,
     (400, "fields"): BadRequestError,
@@ -51,6 +52,7 @@ ERRORS: dict[tuple[int, str], type[ApiError]] = {
     (400, "mfaSession"): BadRequestError,
     (401, "mfa"): MfaRequiredError,
     (403, "passwordAuthOff"): ForbiddenError,
+    (403, "mfaOn"): ForbiddenError,
     (403, "rule"): ForbiddenError,
     (404, "unknown"): NotFoundError,
     (404, "noAuth"): NotFoundError,
@@ -100,7 +102,8 @@ def test_each_documented_answer_becomes_what_it_means(
     assert (error.status, error.attempts) == (status, 1)
     if not isinstance(error, MfaRequiredError):
         assert error.message == body["message"]
-        assert {field: vars(problem) for field, problem in error.data.items()} == body["data"]
+        data = {field: {"params": {}, **problem} for field, problem in body["data"].items()}
+        assert {field: vars(problem) for field, problem in error.data.items()} == data
 
 
 def test_the_mfa_id_of_a_first_factor_can_be_read(answering: Answering) -> None:

@@ -13,18 +13,18 @@ T = TypeVar("T", bound="AuthRecord")
 
 @_attrs_define(repr=False)
 class AuthRecord:
-    """The record of the account, with the collection's own members beside those named here.
+    """The record of the account. It also has the fields of its own collection.
 
     Attributes:
-        id (str | Unset): The record's id, of a length that differs by server.
+        id (str | Unset): The record's id. Its length differs by server.
         collection_id (str | Unset): The id of the record's collection.
         collection_name (str | Unset): The name of the record's collection.
         email (str | Unset): The account's email, or "".
         email_visibility (bool | Unset): Whether other accounts may see the email.
-        verified (bool | Unset): Whether the account's email was verified.
-        created (str | Unset): When the record was made, in UTC, with a space between day and time. It may be "".
-        updated (str | Unset): When the record was last changed, as `created`.
-        expand (Any | Unset): The records of the relations that the query's `expand` named, by relation.
+        verified (bool | Unset): Whether the account's email is verified.
+        created (str | Unset): When the record was created, in UTC, with a space between day and time. It may be "".
+        updated (str | Unset): When the record was last updated, in the form of `created`.
+        expand (Any | Unset): The records of the relations in the query's `expand`, by the name of the relation.
     """
 
     id: str | Unset = UNSET

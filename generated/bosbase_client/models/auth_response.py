@@ -17,13 +17,12 @@ T = TypeVar("T", bound="AuthResponse")
 
 @_attrs_define(repr=False)
 class AuthResponse:
-    """A session. No member is required, since the query's `fields` may leave any of them out.
+    """A session. No field is required, because the query's `fields` may leave any of them out.
 
     Attributes:
         token (str | Unset): The JWT to send as the Authorization header of other requests.
-        record (AuthRecord | Unset): The record of the account, with the collection's own members beside those named
-            here.
-        meta (Any | Unset): What the server adds about the sign-in, of any shape; mostly absent.
+        record (AuthRecord | Unset): The record of the account. It also has the fields of its own collection.
+        meta (Any | Unset): What the server adds about the sign-in. It has any shape, and is mostly absent.
     """
 
     token: str | Unset = UNSET

@@ -13,11 +13,11 @@ T = TypeVar("T", bound="AuthWithTokenRequest")
 
 @_attrs_define(repr=False)
 class AuthWithTokenRequest:
-    """A token value and, for a second factor, the id of the session of the first.
+    """A token, and for a second factor the id that the first factor returned.
 
     Attributes:
-        token (str): The token value, 1 to 1024 bytes.
-        mfa_id (str | Unset): The `mfaId` that the first factor was answered with. It works once, in its own collection.
+        token (str): The token, 1 to 1024 bytes.
+        mfa_id (str | Unset): The `mfaId` that the first factor returned. It works once, in its own collection.
     """
 
     token: str

@@ -18,10 +18,10 @@ class ErrorResponse:
     """The server's error envelope.
 
     Attributes:
-        data (ErrorResponseData): What is wrong with each member of the body, by its name; empty where no member is to
-            blame.
-        message (str): What went wrong, as a sentence.
-        status (int): The status of the answer.
+        data (ErrorResponseData): The errors of the body's fields, by the name of the field. Empty if all fields are
+            valid.
+        message (str): The error as a sentence.
+        status (int): The status of the response.
     """
 
     data: ErrorResponseData

@@ -15,7 +15,7 @@ T = TypeVar("T", bound="ErrorResponseData")
 
 @_attrs_define(repr=False)
 class ErrorResponseData:
-    """What is wrong with each member of the body, by its name; empty where no member is to blame."""
+    """The errors of the body's fields, by the name of the field. Empty if all fields are valid."""
 
     additional_properties: dict[str, FieldError] = _attrs_field(
         init=False, factory=dict

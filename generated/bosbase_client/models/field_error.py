@@ -13,13 +13,12 @@ T = TypeVar("T", bound="FieldError")
 
 @_attrs_define(repr=False)
 class FieldError:
-    """What is wrong with one member of the body.
+    """The error of one field of the body.
 
     Attributes:
-        code (str): A name for the kind of error.
+        code (str): The kind of error.
         message (str): The error as a sentence.
-        params (Any | Unset): The numbers that the sentence speaks of, such as `min` and `max`; absent where there are
-            none.
+        params (Any | Unset): The limits in the message, such as `min` and `max`. Absent if there are none.
     """
 
     code: str

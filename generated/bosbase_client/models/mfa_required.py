@@ -11,10 +11,10 @@ T = TypeVar("T", bound="MfaRequired")
 
 @_attrs_define(repr=False)
 class MfaRequired:
-    """The first factor was right, and a second one is required.
+    """The first factor is correct, and a second one is required.
 
     Attributes:
-        mfa_id (str): The id of the session that the second factor completes.
+        mfa_id (str): The id that the second factor sends.
     """
 
     mfa_id: str

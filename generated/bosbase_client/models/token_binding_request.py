@@ -11,12 +11,12 @@ T = TypeVar("T", bound="TokenBindingRequest")
 
 @_attrs_define(repr=False)
 class TokenBindingRequest:
-    """An account's credentials and a token value. Nothing is trimmed.
+    """An account's credentials and a token. The server does not trim them.
 
     Attributes:
-        email (str): The account's email, 1 to 255 bytes. Its case counts.
+        email (str): The account's email, 1 to 255 bytes. It is case-sensitive.
         password (str): The account's password, 1 to 255 bytes.
-        token (str): The token value, 1 to 1024 bytes. It should be random; whoever knows it can sign in.
+        token (str): The token, 1 to 1024 bytes. Use a random one, because whoever knows it can sign in.
     """
 
     email: str

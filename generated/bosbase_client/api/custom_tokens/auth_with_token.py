@@ -125,21 +125,21 @@ def sync_detailed(
     expand: str | Unset = UNSET,
     fields: str | Unset = UNSET,
 ) -> Response[AuthResponse | ErrorResponse | MfaRequired]:
-    """Sign in with a bound token value
+    """Sign in with a bound token
 
-     Answers a JWT and the record of the account that `token` is bound to. Where the collection asks for
-    multi-factor authentication, the first factor answers 401 with an `mfaId`; the second factor, of
-    another
-    method, sends it back. The server reads `mfaId` from the query too; this document offers the body
-    alone,
-    since a query stands in access logs.
+     Returns a JWT and the record of the account that `token` is bound to. If the collection requires
+    multi-factor authentication, the first factor returns 401 with an `mfaId`. The second factor, which
+    must be
+    another method, sends this id. The server also reads `mfaId` from the query. This document has it in
+    the
+    body only, because access logs contain queries.
 
     Args:
         collection (str):
         expand (str | Unset):
         fields (str | Unset):
-        body (AuthWithTokenRequest): A token value and, for a second factor, the id of the session
-            of the first.
+        body (AuthWithTokenRequest): A token, and for a second factor the id that the first factor
+            returned.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -171,21 +171,21 @@ def sync(
     expand: str | Unset = UNSET,
     fields: str | Unset = UNSET,
 ) -> AuthResponse | ErrorResponse | MfaRequired | None:
-    """Sign in with a bound token value
+    """Sign in with a bound token
 
-     Answers a JWT and the record of the account that `token` is bound to. Where the collection asks for
-    multi-factor authentication, the first factor answers 401 with an `mfaId`; the second factor, of
-    another
-    method, sends it back. The server reads `mfaId` from the query too; this document offers the body
-    alone,
-    since a query stands in access logs.
+     Returns a JWT and the record of the account that `token` is bound to. If the collection requires
+    multi-factor authentication, the first factor returns 401 with an `mfaId`. The second factor, which
+    must be
+    another method, sends this id. The server also reads `mfaId` from the query. This document has it in
+    the
+    body only, because access logs contain queries.
 
     Args:
         collection (str):
         expand (str | Unset):
         fields (str | Unset):
-        body (AuthWithTokenRequest): A token value and, for a second factor, the id of the session
-            of the first.
+        body (AuthWithTokenRequest): A token, and for a second factor the id that the first factor
+            returned.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -212,21 +212,21 @@ async def asyncio_detailed(
     expand: str | Unset = UNSET,
     fields: str | Unset = UNSET,
 ) -> Response[AuthResponse | ErrorResponse | MfaRequired]:
-    """Sign in with a bound token value
+    """Sign in with a bound token
 
-     Answers a JWT and the record of the account that `token` is bound to. Where the collection asks for
-    multi-factor authentication, the first factor answers 401 with an `mfaId`; the second factor, of
-    another
-    method, sends it back. The server reads `mfaId` from the query too; this document offers the body
-    alone,
-    since a query stands in access logs.
+     Returns a JWT and the record of the account that `token` is bound to. If the collection requires
+    multi-factor authentication, the first factor returns 401 with an `mfaId`. The second factor, which
+    must be
+    another method, sends this id. The server also reads `mfaId` from the query. This document has it in
+    the
+    body only, because access logs contain queries.
 
     Args:
         collection (str):
         expand (str | Unset):
         fields (str | Unset):
-        body (AuthWithTokenRequest): A token value and, for a second factor, the id of the session
-            of the first.
+        body (AuthWithTokenRequest): A token, and for a second factor the id that the first factor
+            returned.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -256,21 +256,21 @@ async def asyncio(
     expand: str | Unset = UNSET,
     fields: str | Unset = UNSET,
 ) -> AuthResponse | ErrorResponse | MfaRequired | None:
-    """Sign in with a bound token value
+    """Sign in with a bound token
 
-     Answers a JWT and the record of the account that `token` is bound to. Where the collection asks for
-    multi-factor authentication, the first factor answers 401 with an `mfaId`; the second factor, of
-    another
-    method, sends it back. The server reads `mfaId` from the query too; this document offers the body
-    alone,
-    since a query stands in access logs.
+     Returns a JWT and the record of the account that `token` is bound to. If the collection requires
+    multi-factor authentication, the first factor returns 401 with an `mfaId`. The second factor, which
+    must be
+    another method, sends this id. The server also reads `mfaId` from the query. This document has it in
+    the
+    body only, because access logs contain queries.
 
     Args:
         collection (str):
         expand (str | Unset):
         fields (str | Unset):
-        body (AuthWithTokenRequest): A token value and, for a second factor, the id of the session
-            of the first.
+        body (AuthWithTokenRequest): A token, and for a second factor the id that the first factor
+            returned.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -90,20 +90,21 @@ def sync_detailed(
 ) -> Response[Any | ErrorResponse]:
     """Bind a token value to an account
 
-     Binds `token` to the account that `email` and `password` name. Binding is an upsert: a value that
-    another
-    account of the collection had bound is this account's from now on, without a word to the other. An
-    account
-    may bind many values. The auth rule and multi-factor authentication of the collection are not asked.
+     Binds `token` to the account with this `email` and `password`. Binding is an upsert: if another
+    account of
+    the collection had bound the value, it now belongs to this account, and the other account is not
+    told. An
+    account may bind many values. The collection's auth rule and multi-factor authentication do not
+    apply.
 
-    The order of the checks: the collection (404), whether it allows password authentication (403), the
-    body
-    (400), each member of it (400 with `data`), the credentials (400 without `data`).
+    The server checks in this order: the collection (404), its rate limit (429), password authentication
+    (403),
+    the body (400), its fields (400 with `data`), the credentials (400 without `data`).
 
     Args:
         collection (str):
-        body (TokenBindingRequest): An account's credentials and a token value. Nothing is
-            trimmed.
+        body (TokenBindingRequest): An account's credentials and a token. The server does not trim
+            them.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -133,20 +134,21 @@ def sync(
 ) -> Any | ErrorResponse | None:
     """Bind a token value to an account
 
-     Binds `token` to the account that `email` and `password` name. Binding is an upsert: a value that
-    another
-    account of the collection had bound is this account's from now on, without a word to the other. An
-    account
-    may bind many values. The auth rule and multi-factor authentication of the collection are not asked.
+     Binds `token` to the account with this `email` and `password`. Binding is an upsert: if another
+    account of
+    the collection had bound the value, it now belongs to this account, and the other account is not
+    told. An
+    account may bind many values. The collection's auth rule and multi-factor authentication do not
+    apply.
 
-    The order of the checks: the collection (404), whether it allows password authentication (403), the
-    body
-    (400), each member of it (400 with `data`), the credentials (400 without `data`).
+    The server checks in this order: the collection (404), its rate limit (429), password authentication
+    (403),
+    the body (400), its fields (400 with `data`), the credentials (400 without `data`).
 
     Args:
         collection (str):
-        body (TokenBindingRequest): An account's credentials and a token value. Nothing is
-            trimmed.
+        body (TokenBindingRequest): An account's credentials and a token. The server does not trim
+            them.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -171,20 +173,21 @@ async def asyncio_detailed(
 ) -> Response[Any | ErrorResponse]:
     """Bind a token value to an account
 
-     Binds `token` to the account that `email` and `password` name. Binding is an upsert: a value that
-    another
-    account of the collection had bound is this account's from now on, without a word to the other. An
-    account
-    may bind many values. The auth rule and multi-factor authentication of the collection are not asked.
+     Binds `token` to the account with this `email` and `password`. Binding is an upsert: if another
+    account of
+    the collection had bound the value, it now belongs to this account, and the other account is not
+    told. An
+    account may bind many values. The collection's auth rule and multi-factor authentication do not
+    apply.
 
-    The order of the checks: the collection (404), whether it allows password authentication (403), the
-    body
-    (400), each member of it (400 with `data`), the credentials (400 without `data`).
+    The server checks in this order: the collection (404), its rate limit (429), password authentication
+    (403),
+    the body (400), its fields (400 with `data`), the credentials (400 without `data`).
 
     Args:
         collection (str):
-        body (TokenBindingRequest): An account's credentials and a token value. Nothing is
-            trimmed.
+        body (TokenBindingRequest): An account's credentials and a token. The server does not trim
+            them.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -212,20 +215,21 @@ async def asyncio(
 ) -> Any | ErrorResponse | None:
     """Bind a token value to an account
 
-     Binds `token` to the account that `email` and `password` name. Binding is an upsert: a value that
-    another
-    account of the collection had bound is this account's from now on, without a word to the other. An
-    account
-    may bind many values. The auth rule and multi-factor authentication of the collection are not asked.
+     Binds `token` to the account with this `email` and `password`. Binding is an upsert: if another
+    account of
+    the collection had bound the value, it now belongs to this account, and the other account is not
+    told. An
+    account may bind many values. The collection's auth rule and multi-factor authentication do not
+    apply.
 
-    The order of the checks: the collection (404), whether it allows password authentication (403), the
-    body
-    (400), each member of it (400 with `data`), the credentials (400 without `data`).
+    The server checks in this order: the collection (404), its rate limit (429), password authentication
+    (403),
+    the body (400), its fields (400 with `data`), the credentials (400 without `data`).
 
     Args:
         collection (str):
-        body (TokenBindingRequest): An account's credentials and a token value. Nothing is
-            trimmed.
+        body (TokenBindingRequest): An account's credentials and a token. The server does not trim
+            them.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

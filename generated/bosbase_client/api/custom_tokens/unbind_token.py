@@ -90,18 +90,18 @@ def sync_detailed(
 ) -> Response[Any | ErrorResponse]:
     """Unbind a token value from an account
 
-     Removes the binding of `token` to the account that `email` and `password` name. A value that was
-    never
-    bound, or that is another account's, answers 204 all the same and stays as it is. Sessions that the
+     Removes the binding of `token` to the account with this `email` and `password`. The response is 204
+    also if
+    the value was never bound, or is bound to another account, whose binding stays. Sessions that the
     token
-    opened go on: a JWT lives until its own `exp`.
+    opened stay open: a JWT is valid until its own `exp`.
 
-    The checks and their order are those of bindToken.
+    The server makes the same checks as for bindToken, in the same order.
 
     Args:
         collection (str):
-        body (TokenBindingRequest): An account's credentials and a token value. Nothing is
-            trimmed.
+        body (TokenBindingRequest): An account's credentials and a token. The server does not trim
+            them.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -131,18 +131,18 @@ def sync(
 ) -> Any | ErrorResponse | None:
     """Unbind a token value from an account
 
-     Removes the binding of `token` to the account that `email` and `password` name. A value that was
-    never
-    bound, or that is another account's, answers 204 all the same and stays as it is. Sessions that the
+     Removes the binding of `token` to the account with this `email` and `password`. The response is 204
+    also if
+    the value was never bound, or is bound to another account, whose binding stays. Sessions that the
     token
-    opened go on: a JWT lives until its own `exp`.
+    opened stay open: a JWT is valid until its own `exp`.
 
-    The checks and their order are those of bindToken.
+    The server makes the same checks as for bindToken, in the same order.
 
     Args:
         collection (str):
-        body (TokenBindingRequest): An account's credentials and a token value. Nothing is
-            trimmed.
+        body (TokenBindingRequest): An account's credentials and a token. The server does not trim
+            them.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -167,18 +167,18 @@ async def asyncio_detailed(
 ) -> Response[Any | ErrorResponse]:
     """Unbind a token value from an account
 
-     Removes the binding of `token` to the account that `email` and `password` name. A value that was
-    never
-    bound, or that is another account's, answers 204 all the same and stays as it is. Sessions that the
+     Removes the binding of `token` to the account with this `email` and `password`. The response is 204
+    also if
+    the value was never bound, or is bound to another account, whose binding stays. Sessions that the
     token
-    opened go on: a JWT lives until its own `exp`.
+    opened stay open: a JWT is valid until its own `exp`.
 
-    The checks and their order are those of bindToken.
+    The server makes the same checks as for bindToken, in the same order.
 
     Args:
         collection (str):
-        body (TokenBindingRequest): An account's credentials and a token value. Nothing is
-            trimmed.
+        body (TokenBindingRequest): An account's credentials and a token. The server does not trim
+            them.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -206,18 +206,18 @@ async def asyncio(
 ) -> Any | ErrorResponse | None:
     """Unbind a token value from an account
 
-     Removes the binding of `token` to the account that `email` and `password` name. A value that was
-    never
-    bound, or that is another account's, answers 204 all the same and stays as it is. Sessions that the
+     Removes the binding of `token` to the account with this `email` and `password`. The response is 204
+    also if
+    the value was never bound, or is bound to another account, whose binding stays. Sessions that the
     token
-    opened go on: a JWT lives until its own `exp`.
+    opened stay open: a JWT is valid until its own `exp`.
 
-    The checks and their order are those of bindToken.
+    The server makes the same checks as for bindToken, in the same order.
 
     Args:
         collection (str):
-        body (TokenBindingRequest): An account's credentials and a token value. Nothing is
-            trimmed.
+        body (TokenBindingRequest): An account's credentials and a token. The server does not trim
+            them.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
