@@ -35,8 +35,9 @@ _AnyClient = TypeVar("_AnyClient")
 _AnyClientBuilder = TypeVar("_AnyClientBuilder", ClientBuilder, SyncClientBuilder)
 _AnyRequestBuilder = TypeVar("_AnyRequestBuilder", RequestBuilder, SyncRequestBuilder)
 
-# What httpx allows by default.
+# The limits that httpx has by default.
 _MAX_CONNECTIONS: Final = 100
+_KEEP_IDLE: Final = timedelta(seconds=5)
 
 
 class FastTransport(httpx.BaseTransport):
@@ -159,7 +160,8 @@ def _trust(verify: bool | str | os.PathLike[str]) -> bool | bytes:
 def _configured(builder: _AnyClientBuilder, trust: bool | bytes, connect: float | None) -> _AnyClientBuilder:
     builder = builder.follow_redirects(False).no_proxy().default_cookie_store(False)
     builder = builder.gzip(False).brotli(False).zstd(False).deflate(False)  # httpx decodes the body
-    builder = builder.max_connections(_MAX_CONNECTIONS).danger_accept_invalid_certs(trust is False)
+    builder = builder.max_connections(_MAX_CONNECTIONS).pool_idle_timeout(_KEEP_IDLE)
+    builder = builder.danger_accept_invalid_certs(trust is False)
     if connect is not None:
         builder = builder.connect_timeout(timedelta(seconds=connect))
     return builder.add_root_certificate_pem(trust) if isinstance(trust, bytes) else builder
