@@ -211,11 +211,11 @@ def test_no_cookie_is_kept(server: RawServer) -> None:
 def test_headers_of_a_response(send: Send, server: RawServer) -> None:
     """Repeated ones are kept apart. One that is not ASCII is left out, since the engine does not hand it out."""
     lines = b"X: 1\r\nX-Name: Zo\xeb\r\nx: 2\r\nContent-Length: 2\r\n\r\nok"
-    server.script = sends(b"HTTP/1.1 200 OK\r\n" + lines)
+    server.script = sends(b"HTTP/1.0 200 OK\r\n" + lines)
     response = send("GET", server.url)
     assert response.headers.get_list("X") == ["1", "2"]
     assert "X-Name" not in response.headers
-    assert (response.text, response.http_version) == ("ok", "HTTP/1.1")
+    assert (response.text, response.http_version) == ("ok", "HTTP/1.0")
 
 
 @pytest.mark.parametrize(
@@ -229,13 +229,22 @@ def test_a_response_without_a_body(send: Send, server: RawServer, method: str, s
 
 
 def test_httpx_decodes_the_body(send: Send, server: RawServer) -> None:
-    """And the engine does not: the length and the coding that the server sent are kept."""
+    """And keeps the headers that the server sent."""
     body = gzip.compress(b"x" * 1000)
     server.script = answer(200, body, "Content-Encoding: gzip")
     response = send("GET", server.url)
     assert response.text == "x" * 1000
     assert response.headers["content-encoding"] == "gzip"
     assert response.num_bytes_downloaded == len(body)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+def test_the_engine_decodes_nothing(server: RawServer, coding: str) -> None:
+    """The bytes of the body are what the server sent."""
+    server.script = answer(200, b"any bytes", f"Content-Encoding: {coding}")
+    with FastTransport() as transport:
+        response = transport.handle_request(httpx.Request("GET", server.url))
+        assert b"".join(response.iter_raw()) == b"any bytes"
 
 
 def test_the_head_comes_before_the_body_ends(server: RawServer) -> None:
@@ -246,7 +255,7 @@ def test_the_head_comes_before_the_body_ends(server: RawServer) -> None:
         connection.until_closed()
 
     server.script = script
-    with httpx.Client(transport=FastTransport()) as client:
+    with httpx.Client(transport=FastTransport(), timeout=60) as client:
         with client.stream("GET", server.url) as response:
             assert next(response.iter_raw()) == b"first"
             assert server.open_connections == 1
@@ -261,7 +270,7 @@ def test_the_head_comes_before_the_body_ends_in_tasks(server: RawServer) -> None
         connection.until_closed()
 
     async def main() -> None:
-        async with httpx.AsyncClient(transport=AsyncFastTransport()) as client:
+        async with httpx.AsyncClient(transport=AsyncFastTransport(), timeout=60) as client:
             async with client.stream("GET", server.url) as response:
                 assert await anext(response.aiter_raw()) == b"first"
             await asyncio.to_thread(wait_until, lambda: server.open_connections == 0)
@@ -344,8 +353,9 @@ def test_a_connection_that_is_not_made_in_time(send: Send) -> None:
     """Is told from a response that does not come, if connecting has a shorter limit."""
     with full_queue() as port:
         started = time.monotonic()
-        with pytest.raises(httpx.ConnectTimeout):
-            send("GET", f"http://127.0.0.1:{port}", timeout=httpx.Timeout(10, connect=0.2))
+        for timeout in (httpx.Timeout(10, connect=0.2), httpx.Timeout(None, connect=0.2)):
+            with pytest.raises(httpx.ConnectTimeout):
+                send("GET", f"http://127.0.0.1:{port}", timeout=timeout)
         with pytest.raises(httpx.ReadTimeout):
             send("GET", f"http://127.0.0.1:{port}", timeout=0.2)
         assert time.monotonic() - started < 5
