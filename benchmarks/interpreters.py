@@ -1,4 +1,4 @@
-"""What is measured in processes of its own: imports, memory, and the generator."""
+"""Measurements in processes of their own: imports, memory, and the generator."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GENERATIONS: Final = 5
 
 
 def import_milliseconds(statement: str, effort: Effort) -> Spread:
-    """CPU of an import in a fresh interpreter, less that of `import httpx` in another."""
+    """CPU of an import in a new interpreter, minus that of `import httpx` in another."""
     with tempfile.TemporaryDirectory() as compiled:
         both = "import httpx", statement
         for one in both:
@@ -39,15 +39,15 @@ def _run(statement: str, compiled: str) -> float:
     return float(_output([sys.executable, "-c", code], environment))
 
 
-def memory_growth(target: Target, effort: Effort) -> tuple[float, float]:
-    """MiB that a process grows by in many logins, and in many clients made and closed."""
-    arguments = [target.url, target.token, str(effort.memory_logins), str(effort.memory_clients)]
+def memory_growth(target: Target, engine: str, effort: Effort) -> tuple[float, float]:
+    """MiB that a process grows by in many logins, and in many clients that are made and closed."""
+    arguments = [target.url, target.token, engine, str(effort.memory_logins), str(effort.memory_clients)]
     logins, clients = json.loads(_output([sys.executable, "-m", "benchmarks.memory", *arguments]))
     return float(logins), float(clients)
 
 
 def generation_seconds() -> Spread:
-    """What `make generate` runs, into a folder of its own."""
+    """The time of the command that `make generate` runs."""
     seconds: list[float] = []
     for _ in range(GENERATIONS):
         with tempfile.TemporaryDirectory() as folder:

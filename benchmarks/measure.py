@@ -1,9 +1,10 @@
-"""How it is measured: rounds in which each takes its turn, so that what disturbs one disturbs the others too."""
+"""Measure contestants in rounds: each has its turn in each round, so that whatever disturbs one disturbs the others."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import random
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,15 +13,15 @@ from dataclasses import dataclass
 
 from .contestants import AsyncLogin, Login
 
-# Does a thing so many times.
+# Repeats what is measured; the argument says how often.
 Run = Callable[[int], object]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Seconds for one of what was done, on the average of a turn."""
+    """Seconds for one repetition, the average of a turn."""
 
-    cpu: float  # of this process, all its threads: the server is another process
+    cpu: float  # of all threads of this process, in which the server does not run
     wall: float
 
 
@@ -29,7 +30,7 @@ Samples = dict[str, list[Sample]]
 
 @dataclass(frozen=True)
 class Spread:
-    """The median of many figures, and the quartiles around it."""
+    """The median of many figures, and the quartiles."""
 
     low: float
     median: float
@@ -37,15 +38,15 @@ class Spread:
 
 
 def interleaved(runs: Mapping[str, Run], times: int, rounds: int) -> Samples:
-    """Samples of each run by its name; as many of each as there are rounds."""
+    """The samples of each run, one for each round. The order changes from round to round."""
     for run in runs.values():
         run(max(1, times // 4))
     samples: Samples = {name: [] for name in runs}
     order = list(runs)
     for _ in range(rounds):
+        random.shuffle(order)
         for name in order:
             samples[name].append(sample(runs[name], times))
-        order.reverse()  # nobody runs always after the same
     return samples
 
 
@@ -59,17 +60,17 @@ def sample(run: Run, times: int) -> Sample:
 
 
 def spread(figures: Sequence[float]) -> Spread:
-    """What many figures come to."""
+    """The spread of figures."""
     return Spread(*statistics.quantiles(figures, n=4))
 
 
 def cpu_ratio(samples: Samples, one: str, other: str) -> Spread:
-    """CPU of `one` over that of `other`, each turn against the other's turn of the same round."""
+    """CPU of `one` divided by that of `other` in the same round."""
     return spread([a.cpu / b.cpu for a, b in zip(samples[one], samples[other], strict=True)])
 
 
 def rate_ratio(samples: Samples, one: str, other: str) -> Spread:
-    """How many of `one` were done in the time of one of `other`, in the same round."""
+    """Repetitions a second of `one` divided by those of `other` in the same round."""
     return spread([b.wall / a.wall for a, b in zip(samples[one], samples[other], strict=True)])
 
 

