@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Self
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 import httpx
 
@@ -14,7 +14,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from ._collection import AsyncCollection, Collection
-    from ._send import Sender, Settings
+    from ._send import Settings
 
 _DEFAULT_TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
 _HEADERS: Final = {
@@ -56,22 +56,15 @@ def _settings(
     return settings
 
 
-def _url_from_environment() -> str:
-    url = os.environ.get("BOSBASE_URL")
-    if not url:
-        raise ConfigurationError("BOSBASE_URL is not set: set it to the server's URL, such as http://127.0.0.1:8090")
-    return url
-
-
 class _BaseClient:
     """What the two clients have in common."""
 
-    _sender: Sender
+    _settings: Settings
 
     @property
     def base_url(self) -> str:
         """The server's URL, without a slash at its end."""
-        return self._sender.settings.base_url
+        return self._settings.base_url
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
@@ -84,7 +77,7 @@ class _BaseClient:
             raise ConfigurationError(
                 "BOSBASE_URL is not set: set it to the server's URL, such as http://127.0.0.1:8090"
             )
-        return cls(url, **options)
+        return cast("Callable[..., Self]", cls)(url, **options)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.base_url!r})"
@@ -123,16 +116,8 @@ class BosBase(_BaseClient):
         # Imported here, since the generated models take longer to import than all the rest.
         from ._send import SyncSender
 
-        settings = _settings(base_url, timeout, headers, retries, transport, http_client, httpx.Client)
-        self._sender = SyncSender(settings, http_client, transport)
-
-    @classmethod
-    def from_env(cls, **options: Any) -> Self:
-        """Make a client for the server that the environment variable BOSBASE_URL names.
-
-        `options` are those of the constructor. Raises ConfigurationError if BOSBASE_URL is not set.
-        """
-        return cls(_url_from_environment(), **options)
+        self._settings = _settings(base_url, timeout, headers, retries, transport, http_client, httpx.Client)
+        self._sender = SyncSender(self._settings, http_client, transport)
 
     def collection(self, name_or_id: str) -> Collection:
         """Return one auth collection, by its name (in any case) or its id. This does no IO.
@@ -174,13 +159,8 @@ class AsyncBosBase(_BaseClient):
         """Make a client. The options are those of `BosBase`, with an async transport or an `httpx.AsyncClient`."""
         from ._send import AsyncSender
 
-        settings = _settings(base_url, timeout, headers, retries, transport, http_client, httpx.AsyncClient)
-        self._sender = AsyncSender(settings, http_client, transport)
-
-    @classmethod
-    def from_env(cls, **options: Any) -> Self:
-        """Make a client for the server that BOSBASE_URL names. See `BosBase.from_env`."""
-        return cls(_url_from_environment(), **options)
+        self._settings = _settings(base_url, timeout, headers, retries, transport, http_client, httpx.AsyncClient)
+        self._sender = AsyncSender(self._settings, http_client, transport)
 
     def collection(self, name_or_id: str) -> AsyncCollection:
         """Return one auth collection. See `BosBase.collection`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Final, Generic, TypedDict, TypeVar, Unpack
 
 import httpx
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ._token_auth import AsyncTokenAuth, TokenAuth
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Sender)
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
@@ -40,12 +41,10 @@ class CallOptions(TypedDict, total=False):
     """Seconds for each attempt, an `httpx.Timeout`, or None for no limit. Default: the client's."""
 
 
-class _BaseCollection:
+class _BaseCollection(Generic[S]):
     """Makes the calls of one collection. How a call is sent is up to the sender."""
 
-    _sender: Sender
-
-    def __init__(self, sender: Sender, name: str) -> None:
+    def __init__(self, sender: S, name: str) -> None:
         self._sender = sender
         self.name: Final = _options.collection_name(name)
 
@@ -117,14 +116,12 @@ def _documented_by(twin: Callable[..., Any]) -> Callable[[Method], Method]:
     return document
 
 
-class Collection(_BaseCollection):
+class Collection(_BaseCollection[SyncSender]):
     """The calls of one auth collection, made by `BosBase.collection`.
 
     A collection does no IO until it is called, may be kept, and is safe to use from many threads. Every call takes
     `body`, `query`, `headers` and `timeout` (see `CallOptions`), and returns its value or raises a `BosBaseError`.
     """
-
-    _sender: SyncSender
 
     def bind_custom_token(self, email: str, password: str, token: str, **options: Unpack[CallOptions]) -> None:
         """Bind `token` to the account of `email` and `password`, so that the token alone can sign in.
@@ -200,10 +197,8 @@ class Collection(_BaseCollection):
         return TokenAuth(self._sender, call, leeway, store)
 
 
-class AsyncCollection(_BaseCollection):
+class AsyncCollection(_BaseCollection[AsyncSender]):
     """The calls of one auth collection as coroutines, made by `AsyncBosBase.collection`. See `Collection`."""
-
-    _sender: AsyncSender
 
     @_documented_by(Collection.bind_custom_token)
     async def bind_custom_token(self, email: str, password: str, token: str, **options: Unpack[CallOptions]) -> None:

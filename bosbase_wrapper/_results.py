@@ -101,7 +101,7 @@ class AuthResult:
     token: str = field(repr=False)
     record: Record
     meta: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
-    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # a record is a mapping
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleMethodOverride]  # a record is a mapping
 
     @property
     def expires_at(self) -> datetime | None:

@@ -302,6 +302,7 @@ class AsyncSender(Sender):
 
     async def send(self, request: httpx.Request, seconds: float | None) -> Reply:
         http = await self._http()  # making one takes longer than some timeouts
+        response: httpx.Response | None = None
         body = bytearray()
         with anyio.move_on_after(seconds) as scope:
             response = await http.send(request, stream=True, auth=_NO_AUTH, follow_redirects=False)
@@ -316,7 +317,7 @@ class AsyncSender(Sender):
                             await anyio.lowlevel.checkpoint()  # a transport that never waits
                         scope.cancel()
             return _reply(response, bytes(body))
-        if len(body) > MAX_BODY_BYTES:
+        if response is not None and len(body) > MAX_BODY_BYTES:
             return _reply(response, bytes(body))
         raise httpx.ReadTimeout("", request=request)
 

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar, cast
 
+import anyio.lowlevel
 import httpx
 
 try:
@@ -31,6 +32,7 @@ except ImportError as missing:
 
 __all__ = ["AsyncFastTransport", "FastTransport"]
 
+T = TypeVar("T")
 _AnyClient = TypeVar("_AnyClient")
 _AnyClientBuilder = TypeVar("_AnyClientBuilder", ClientBuilder, SyncClientBuilder)
 _AnyRequestBuilder = TypeVar("_AnyRequestBuilder", RequestBuilder, SyncRequestBuilder)
@@ -46,6 +48,8 @@ class FastTransport(httpx.BaseTransport):
     Each request, with the body of its response, must end within the longest of its timeouts. `verify` is True, False
     (trust every certificate), or the path of a PEM file with authorities to trust besides the system's.
     """
+
+    survives_fork = True  # a child has clients of its own
 
     def __init__(self, *, verify: bool | str | os.PathLike[str] = True) -> None:
         self._trust = _trust(verify)
@@ -77,6 +81,8 @@ class FastTransport(httpx.BaseTransport):
 class AsyncFastTransport(httpx.AsyncBaseTransport):
     """For `httpx.AsyncClient` and `AsyncBosBase`, under asyncio only. Otherwise as `FastTransport`."""
 
+    survives_fork = True
+
     def __init__(self, *, verify: bool | str | os.PathLike[str] = True) -> None:
         self._trust = _trust(verify)
         self._clients = _Clients(self._start)
@@ -90,10 +96,7 @@ class AsyncFastTransport(httpx.AsyncBaseTransport):
             exchange = _prepared(client.request(request.method, str(request.url)), request, total).build_streamed()
         except ValueError:
             raise _refusal() from None
-        try:
-            response = await exchange.__aenter__()
-        except exceptions.PyreqwestError as error:
-            raise _as_httpx_raises(error) from None
+        response = await _awaited(exchange.__aenter__())
         return _as_httpx_response(response, _AsyncBody(exchange, response))
 
     def _start(self, multithreaded: bool, connect: float | None) -> Client:
@@ -134,17 +137,26 @@ class _AsyncBody(httpx.AsyncByteStream):
         self._reader = response.body_reader
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            while (chunk := await self._reader.read_chunk()) is not None:
-                yield bytes(chunk)
-        except exceptions.PyreqwestError as error:
-            raise _as_httpx_raises(error) from None
+        while (chunk := await _awaited(self._reader.read_chunk())) is not None:
+            yield bytes(chunk)
         self._exchange = None
 
     async def aclose(self) -> None:
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             await exchange.__aexit__(None, None, None)
+
+
+async def _awaited(step: Awaitable[T]) -> T:
+    """Await a step of the engine."""
+    try:
+        return await step
+    except asyncio.CancelledError:
+        # The engine raises one of its own, which anyio does not know. Here anyio raises the one that it waits for.
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        raise
+    except exceptions.PyreqwestError as error:
+        raise _as_httpx_raises(error) from None
 
 
 def _trust(verify: bool | str | os.PathLike[str]) -> bool | bytes:

@@ -8,6 +8,7 @@ import gc
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import anyio
@@ -71,7 +72,7 @@ def test_loops_at_the_same_time(server: RawServer) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         backends = ["asyncio", "trio", "asyncio", "trio"]
-        runs = [pool.submit(anyio.run, sign_in, backend=backend) for backend in backends]
+        runs = [pool.submit(partial(anyio.run, sign_in, backend=backend)) for backend in backends]
         assert [len(run.result(30)) for run in runs] == [5] * 4
     server.wait_for_no_connections()
 

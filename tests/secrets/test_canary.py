@@ -22,7 +22,6 @@ from typing import Any
 
 import anyio
 import httpx
-import httpx_aiohttp
 import pytest
 
 from bosbase_wrapper import (
@@ -35,6 +34,7 @@ from bosbase_wrapper import (
     MemoryAuthStore,
     Record,
 )
+from bosbase_wrapper.fast import AsyncFastTransport, FastTransport
 from tests.faults.raw_server import Connection, RawServer, Script, answer
 
 from .places import MARK, Places, Records
@@ -188,10 +188,16 @@ each_outcome = pytest.mark.parametrize("outcome", OUTCOMES.values(), ids=OUTCOME
 
 
 @each_outcome
-def test_sync(places: Places, server: RawServer, outcome: Callable[[RawServer], Script]) -> None:
-    """Every call of the sync client."""
+@pytest.mark.parametrize("options", [dict, lambda: {"transport": FastTransport()}], ids=["httpx", "fast"])
+def test_sync(
+    places: Places,
+    server: RawServer,
+    outcome: Callable[[RawServer], Script],
+    options: Callable[[], dict[str, Any]],
+) -> None:
+    """Every call of the sync client, over each transport."""
     server.script = outcome(server)
-    with BosBase(server.url, retries=0, timeout=0.2) as client:
+    with BosBase(server.url, retries=0, timeout=0.2, **options()) as client:
         users = client.collection("users")
         for value in (client, users):
             places.look_at_value(value)
@@ -203,8 +209,8 @@ def test_sync(places: Places, server: RawServer, outcome: Callable[[RawServer], 
 
 
 ASYNC: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
-    "aio": ("asyncio", lambda: {"transport": httpx.AsyncHTTPTransport()}),
-    "aiohttp": ("asyncio", dict),
+    "aio": ("asyncio", dict),
+    "fast": ("asyncio", lambda: {"transport": AsyncFastTransport()}),
     "trio": ("trio", dict),
 }
 
@@ -321,25 +327,27 @@ def test_token_auth(places: Places, server: RawServer, name: str, tmp_path: Path
         return answer(200)(connection) if b"GET " in server.requests[-1][:4] else sign_in(connection)
 
     server.script = script
-    users = BosBase(server.url, timeout=0.3).collection("users")
     for store in stores:
-        auth = users.token_auth(OLD, store=store)
-        with httpx.Client(base_url=server.url, auth=auth) as http:
-            try:
-                places.look_at_value(http.get("/posts"))
-            except BosBaseError as error:
-                places.look_at_error(error)
+        with BosBase(server.url, timeout=0.3, retries=0) as client:
+            auth = client.collection("users").token_auth(OLD, store=store)
+            with httpx.Client(base_url=server.url, auth=auth) as http:
+                try:
+                    places.look_at_value(http.get("/posts"))
+                except BosBaseError as error:
+                    places.look_at_error(error)
 
-    async def main(transport: httpx.AsyncBaseTransport) -> None:
-        auth = users.token_auth(OLD)
-        async with httpx.AsyncClient(base_url=server.url, auth=auth, transport=transport) as http:
-            try:
-                places.look_at_value(await http.get("/posts"))
-            except BosBaseError as error:
-                places.look_at_error(error)
+    async def main(**options: Any) -> None:
+        async with AsyncBosBase(server.url, timeout=0.3, retries=0, **options) as client:
+            auth = client.collection("users").token_auth(OLD)
+            places.look_at_value(auth)
+            async with httpx.AsyncClient(base_url=server.url, auth=auth) as http:
+                try:
+                    places.look_at_value(await http.get("/posts"))
+                except BosBaseError as error:
+                    places.look_at_error(error)
 
-    asyncio.run(main(httpx.AsyncHTTPTransport()))
-    asyncio.run(main(httpx_aiohttp.AiohttpTransport()))
+    asyncio.run(main())
+    asyncio.run(main(transport=AsyncFastTransport()))
     for value in [*stores, auth, AuthResult(JWT, Record({"id": "r", "note": JWT}), {"x": JWT})]:
         places.look_at_value(value)
 

@@ -312,7 +312,7 @@ def test_a_sign_in_that_fails_raises_what_auth_with_token_raises(
     assert statuses(outcomes) == {error}
     assert (len(server.sign_ins), len(server.requests), len(set(map(id, outcomes)))) == (1, 0, 20)
     assert {getattr(outcome, "attempts", None) for outcome in outcomes} == {1}
-    shown = "".join("".join(traceback.format_exception(outcome)) for outcome in outcomes)  # type: ignore[arg-type]
+    shown = "".join("".join(traceback.format_exception(outcome)) for outcome in outcomes)
     assert "canary" not in shown  # neither the token nor the mfa id
     server.answer, server.on_sign_in = None, bool
     assert statuses(driver.get(auth, server, 1)) == {200}
