@@ -47,6 +47,8 @@ class FastTransport(httpx.BaseTransport):
     (trust every certificate), or the path of a PEM file with authorities to trust besides the system's.
     """
 
+    survives_fork = True
+
     def __init__(self, *, verify: bool | str | os.PathLike[str] = True) -> None:
         self._trust = _trust(verify)
         self._clients = _Clients(self._start)
@@ -76,6 +78,8 @@ class FastTransport(httpx.BaseTransport):
 
 class AsyncFastTransport(httpx.AsyncBaseTransport):
     """For `httpx.AsyncClient` and `AsyncBosBase`, under asyncio only. Otherwise as `FastTransport`."""
+
+    survives_fork = True
 
     def __init__(self, *, verify: bool | str | os.PathLike[str] = True) -> None:
         self._trust = _trust(verify)
