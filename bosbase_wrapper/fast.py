@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+import types
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar, cast
@@ -31,6 +32,7 @@ except ImportError as missing:
 
 __all__ = ["AsyncFastTransport", "FastTransport"]
 
+T = TypeVar("T")
 _AnyClient = TypeVar("_AnyClient")
 _AnyClientBuilder = TypeVar("_AnyClientBuilder", ClientBuilder, SyncClientBuilder)
 _AnyRequestBuilder = TypeVar("_AnyRequestBuilder", RequestBuilder, SyncRequestBuilder)
@@ -95,7 +97,7 @@ class AsyncFastTransport(httpx.AsyncBaseTransport):
         except ValueError:
             raise _refusal() from None
         try:
-            response = await exchange.__aenter__()
+            response = await _awaited(exchange.__aenter__())
         except exceptions.PyreqwestError as error:
             raise _as_httpx_raises(error) from None
         return _as_httpx_response(response, _AsyncBody(exchange, response))
@@ -106,7 +108,7 @@ class AsyncFastTransport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close the connections."""
         for client in self._clients.pop_all():
-            await client.close()
+            await _awaited(client.close())
 
 
 class _Body(httpx.SyncByteStream):
@@ -139,7 +141,7 @@ class _AsyncBody(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
-            while (chunk := await self._reader.read_chunk()) is not None:
+            while (chunk := await _awaited(self._reader.read_chunk())) is not None:
                 yield bytes(chunk)
         except exceptions.PyreqwestError as error:
             raise _as_httpx_raises(error) from None
@@ -148,7 +150,7 @@ class _AsyncBody(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
-            await exchange.__aexit__(None, None, None)
+            await _awaited(exchange.__aexit__(None, None, None))
 
 
 def _trust(verify: bool | str | os.PathLike[str]) -> bool | bytes:
@@ -201,6 +203,23 @@ class _Clients(Generic[_AnyClient]):
     def pop_all(self) -> list[_AnyClient]:
         process = os.getpid()
         return [self._clients.pop(key) for key in list(self._clients) if key[0] == process]
+
+
+@types.coroutine
+def _awaited(coroutine: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+    """Await a coroutine of the engine.
+
+    The engine replaces the CancelledError of a cancelled task by one of its own, which a cancel scope of anyio does not
+    take as its own. So it does not get to see it.
+    """
+    try:
+        while True:
+            yield coroutine.send(None)
+    except StopIteration as end:
+        value: T = end.value
+        return value
+    finally:
+        coroutine.close()
 
 
 def _require_asyncio() -> None:
