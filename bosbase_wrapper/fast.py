@@ -105,7 +105,7 @@ class AsyncFastTransport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close the connections."""
         for client in self._clients.pop_all():
-            await client.close()
+            await _awaited(client.close())
 
 
 class _Body(httpx.SyncByteStream):
@@ -144,7 +144,7 @@ class _AsyncBody(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
-            await exchange.__aexit__(None, None, None)
+            await _awaited(exchange.__aexit__(None, None, None))
 
 
 async def _awaited(step: Awaitable[T]) -> T:

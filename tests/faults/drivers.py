@@ -11,6 +11,7 @@ import anyio
 import httpx
 
 from bosbase_wrapper import AsyncBosBase, AuthResult, BosBase, BosBaseError
+from bosbase_wrapper.fast import AsyncFastTransport, FastTransport
 
 Outcome = AuthResult | BosBaseError
 Step = Callable[[], object]
@@ -76,7 +77,18 @@ def trio(url: str, steps: Sequence[Step] = (nothing,), **options: Any) -> list[O
     return anyio.run(_steps, url, steps, options, backend="trio")
 
 
+def fast(url: str, steps: Sequence[Step] = (nothing,), **options: Any) -> list[Outcome]:
+    """Over FastTransport."""
+    return sync(url, steps, transport=FastTransport(), **options)
+
+
+def async_fast(url: str, steps: Sequence[Step] = (nothing,), **options: Any) -> list[Outcome]:
+    """Over AsyncFastTransport."""
+    return aio(url, steps, transport=AsyncFastTransport(), **options)
+
+
 ALL: tuple[Driver, ...] = (sync, aio, trio)
+FAST: tuple[Driver, ...] = (fast, async_fast)
 BY_THE_CALLER: tuple[Driver, ...] = (sync_http_client, aio_http_client)
 # httpx limits each read of a sync call by itself, so a head that never ends has no limit: docs/faults.md.
 UNBOUNDED_HEADS: tuple[Driver, ...] = (sync, sync_http_client)

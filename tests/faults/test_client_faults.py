@@ -167,7 +167,7 @@ def test_a_fault_ends_in_its_error(
 @pytest.mark.parametrize("script", NEVER_ENDING_HEADS.values(), ids=NEVER_ENDING_HEADS)
 @pytest.mark.parametrize(
     "bounded",
-    [one for one in (*drivers.ALL, *drivers.BY_THE_CALLER) if one not in drivers.UNBOUNDED_HEADS],
+    [one for one in (*drivers.ALL, *drivers.FAST, *drivers.BY_THE_CALLER) if one not in drivers.UNBOUNDED_HEADS],
     ids=lambda driver: driver.__name__,
 )
 def test_a_head_that_never_ends(bounded: Driver, server: RawServer, script: Script) -> None:

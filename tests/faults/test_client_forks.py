@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from bosbase_wrapper import AsyncBosBase, BosBase, BosBaseError, ConfigurationError
+from bosbase_wrapper.fast import FastTransport
 
 from .echo_server import Echo
 from .processes import exit_code
@@ -81,6 +82,14 @@ def test_many_children_at_once(echo: str) -> None:
         for thread in threads:
             thread.join()
     assert (codes, found) == ([0] * 8, {"parent"})
+
+
+def test_a_fast_transport_in_a_child(echo: str) -> None:
+    """It is given by the caller, and makes connections of its own in each process."""
+    with BosBase(echo, transport=FastTransport()) as client:
+        assert sign_ins(client, "parent", 1) == {"parent"}
+        assert [exit_code(lambda: sign_ins(client, "child", 10) == {"child"}) for _ in range(3)] == [0, 0, 0]
+        assert sign_ins(client, "parent", 10) == {"parent"}
 
 
 GIVEN: dict[str, Callable[[], dict[str, Any]]] = {

@@ -11,9 +11,11 @@ from itertools import pairwise
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 
 from bosbase_wrapper import AsyncBosBase, BosBase, BosBaseError
+from bosbase_wrapper.fast import FastTransport
 
 from .raw_server import Connection, RawServer, answer, sound
 
@@ -54,11 +56,14 @@ def traced() -> Any:
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("traced")
 @pytest.mark.parametrize("calls", [SHORT, pytest.param(LONG, marks=pytest.mark.long)])
-def test_memory_stays_flat(server: RawServer, calls: int) -> None:
+@pytest.mark.parametrize("make_transport", [lambda: None, FastTransport], ids=["httpx", "fast"])
+def test_memory_stays_flat(
+    server: RawServer, make_transport: Callable[[], httpx.BaseTransport | None], calls: int
+) -> None:
     """Over values, refusals and dropped connections alike."""
     server.script = mixed()
     server.requests = deque(maxlen=1)
-    with BosBase(server.url, retries=0) as client:
+    with BosBase(server.url, retries=0, transport=make_transport()) as client:
 
         def make_calls(number: int) -> None:
             for _ in range(number):

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 import trio
@@ -23,7 +24,7 @@ from bosbase_wrapper.fast import AsyncFastTransport, FastTransport
 
 from ..faults.raw_server import KEEP, Connection, RawServer, Script, answer, sound
 from ..faults.test_client_connections import free_port, full_queue, wait_until
-from ..faults.test_client_faults import DROPPED, MALFORMED, TOO_SLOW
+from ..faults.test_client_faults import DROPPED, MALFORMED, NEVER_ENDING_HEADS, TOO_SLOW
 
 # Sends one request over a new transport, and returns the response, read whole.
 Send = Callable[..., httpx.Response]
@@ -320,7 +321,7 @@ def test_an_error_is_that_of_httpx(send: Send, server: RawServer, script: Script
     assert str(server.url) not in repr(ours)
 
 
-@pytest.mark.parametrize("script", [pytest.param(script, id=name) for name, script in TOO_SLOW.items()])
+@pytest.mark.parametrize("script", [*TOO_SLOW.values(), *NEVER_ENDING_HEADS.values()])
 def test_a_slow_response_ends_in_time(send: Send, server: RawServer, script: Script) -> None:
     """Also one whose every byte comes in time, which httpx lets go on for ever."""
     server.script = script
@@ -586,6 +587,28 @@ def test_a_cancelled_request_is_cancelled_at_once(server: RawServer) -> None:
     started = time.monotonic()
     asyncio.run(main())
     assert time.monotonic() - started < 2.5
+
+
+def test_a_cancel_scope_ends_a_request(server: RawServer) -> None:
+    """A scope of anyio takes the cancellation as its own, while it waits for the head and for the body."""
+
+    async def main() -> None:
+        async with httpx.AsyncClient(transport=AsyncFastTransport(), timeout=3) as client:
+            with anyio.move_on_after(0.1) as waiting_for_the_head:
+                await client.get(server.url)
+            async with client.stream("GET", server.url) as response:
+                with anyio.move_on_after(0.1) as waiting_for_the_body:
+                    await response.aread()
+            assert waiting_for_the_head.cancelled_caught
+            assert waiting_for_the_body.cancelled_caught
+
+    def script(connection: Connection) -> None:
+        if len(server.requests) > 1:
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+        says_nothing(connection)
+
+    server.script = script
+    anyio.run(main)
 
 
 def test_trio_is_told_what_to_use(server: RawServer) -> None:
