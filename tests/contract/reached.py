@@ -1,4 +1,4 @@
-"""How much of openapi.yaml a run reached, and what it must have reached to count."""
+"""How much of openapi.yaml a run reached, and what it must reach to pass."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .document import resolved
 
 _PHASES: Final = ("examples", "coverage", "fuzzing", "stateful")
 _SHARE: Final = 1 / 3
-# Whether a value keeps these can be told from the value; `format: password` binds no value.
+# Keywords that a value follows or breaks. `format: password` allows any value.
 _KEYWORDS: Final = ("type", "required", "minLength", "maxLength", "format")
 _NOT_BROKEN: Final = {
-    ("path", "type"): "whatever stands in a path is text",
-    ("path", "minLength"): "without a name it is another path",
-    ("query", "type"): "whatever stands in a query is text",
+    ("path", "type"): "a value of a path is always text",
+    ("path", "minLength"): "without a name the path is another one",
+    ("query", "type"): "a value of a query is always text",
 }
 
 
@@ -37,13 +37,13 @@ class Keyword:
 
     @property
     def excuse(self) -> str:
-        """Why no request can break it, "" where one can."""
+        """Why no request can break it, "" if one can."""
         return _NOT_BROKEN.get((self.place.partition(".")[0], self.name), "")
 
 
 @dataclass
 class Reached:
-    """What was seen so far. `left_out` are statuses that only a superuser could have set up."""
+    """What a run reached so far. `left_out` are statuses that only a superuser can set up."""
 
     document: dict[str, Any]
     left_out: frozenset[tuple[str, int]] = frozenset()
@@ -81,13 +81,13 @@ class Reached:
                 (self.kept if validator.is_valid(value) else self.broken).add(keyword)
 
     def problems(self) -> list[str]:
-        """Why the run proves too little; empty where it counts."""
+        """What the run must reach and did not."""
         return [*self._unseen_statuses(), *self._unfollowed_links(), *self._idle_phases(), *self._few_past()]
 
     def _unseen_statuses(self) -> Iterator[str]:
         for operation, status in sorted(documented_statuses(self.document)):
             if not self.statuses[operation, status] and (operation, status) not in self.left_out:
-                yield f"{operation} never {'succeeded' if status < 300 else f'answered {status}'}"
+                yield f"{operation} never {'succeeded' if status < 300 else f'returned {status}'}"
 
     def _unfollowed_links(self) -> Iterator[str]:
         for link in sorted(documented_links(self.document)):
@@ -104,7 +104,7 @@ class Reached:
             yield f"only {self.past} of {self.generated} generated requests got past authentication"
 
     def lines(self) -> Iterator[str]:
-        """The measure, to be printed."""
+        """What to print of it."""
         statuses, links = documented_statuses(self.document), documented_links(self.document)
         seen = {key for key in statuses if self.statuses[key]}
         unseen = sorted(statuses - seen)
@@ -112,11 +112,11 @@ class Reached:
         breakable = {rule for rule in self._rules if not rule.excuse}
         operations = {operation for operation, _ in statuses}
         yield f"operations  {len({name for name, _ in seen})} of {len(operations)}"
-        yield f"parameters  {len(places & self.sent)} of {len(places)} (members of bodies among them)"
+        yield f"parameters  {len(places & self.sent)} of {len(places)} (with the fields of the bodies)"
         yield f"statuses    {len(seen)} of {len(statuses)}"
         for name, status in unseen:
             yield f"            not {name} {status}: {self._reason(name, status)}"
-        yield f"keywords    {len(self.kept)} of {len(self._rules)} kept by a request, {self._broken(breakable)}"
+        yield f"keywords    {len(self.kept)} of {len(self._rules)} followed by a request, {self._broken(breakable)}"
         yield from self._unreached_keywords(breakable)
         yield f"links       {', '.join(f'{link} {self.links[link]} times' for link in sorted(links))}"
         yield f"requests    {self.generated} generated, {self.past} of them got past authentication"
@@ -126,11 +126,11 @@ class Reached:
 
     def _reason(self, operation: str, status: int) -> str:
         left_out = (operation, status) in self.left_out
-        return "it needs a superuser to set up" if left_out else "no request was answered so"
+        return "it needs a superuser to set up" if left_out else "no response had it"
 
     def _unreached_keywords(self, breakable: set[Keyword]) -> Iterator[str]:
         for keyword in sorted(set(self._rules) - self.kept):
-            yield f"            never kept: {keyword}"
+            yield f"            never followed: {keyword}"
         for keyword in sorted(breakable - self.broken):
             yield f"            never broken: {keyword}"
         for keyword in sorted(set(self._rules) - breakable - self.broken):
@@ -157,7 +157,7 @@ def documented_links(document: dict[str, Any]) -> set[str]:
 
 
 def superusers_statuses(document: dict[str, Any]) -> frozenset[tuple[str, int]]:
-    """The statuses that no ordinary account can provoke."""
+    """The statuses that need a superuser to set up."""
     return frozenset(key for key in documented_statuses(document) if key[1] in (401, 403, 429))
 
 

@@ -1,4 +1,4 @@
-"""generated/ is what openapi.yaml makes, typed, and shows no secret."""
+"""The generated code is up to date with openapi.yaml, is typed, and shows no secret."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ CLASSES = sorted(set(generated_classes()), key=lambda found: found.__name__)
 
 
 @pytest.mark.parametrize("generated", CLASSES, ids=lambda found: found.__name__)
-def test_no_generated_class_has_a_repr_of_its_members(generated: type) -> None:
-    """Members hold passwords, tokens, bodies and headers: none of them shows."""
+def test_no_generated_class_has_a_repr_of_its_attributes(generated: type) -> None:
+    """Attributes hold passwords, tokens, bodies and headers."""
     assert "__repr__" not in vars(generated)
 
 
@@ -88,11 +88,11 @@ def make(folder: Path, target: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
-def test_a_new_member_is_missed_until_it_is_generated(copy: Path) -> None:
-    """The check fails and names the file; after `make generate` it passes, and the member can be used."""
+def test_a_new_field_fails_the_check_until_it_is_generated(copy: Path) -> None:
+    """The check fails and names the file. After `make generate` it passes, and the field can be used."""
     document = copy / "openapi.yaml"
-    member = "        nick:\n          type: string\n          description: The account's nickname.\n"
-    document.write_text(document.read_text().replace(RECORD_FIELDS, RECORD_FIELDS + member))
+    field = "        nick:\n          type: string\n          description: The account's nickname.\n"
+    document.write_text(document.read_text().replace(RECORD_FIELDS, RECORD_FIELDS + field))
     missed = make(copy, "check-generated")
     assert missed.returncode != 0
     assert "auth_record.py" in missed.stdout
@@ -122,7 +122,7 @@ def test_the_client_learns_a_new_secret_from_the_document(copy: Path) -> None:
 
 
 def test_a_stale_file_is_noticed(copy: Path) -> None:
-    """A file that openapi.yaml does not make any more must go."""
+    """A file that is no longer generated fails the check."""
     (copy / "generated" / "bosbase_client" / "models" / "left_over.py").write_text("")
     found = make(copy, "check-generated")
     assert found.returncode != 0

@@ -1,4 +1,4 @@
-"""What a run must have reached is told by what it did not reach."""
+"""A run names what it must reach and did not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DOCUMENT: dict[str, Any] = SCHEMA.raw_schema
 
 
 def everything() -> Reached:
-    """A run that reached all that must be reached."""
+    """A run that reached everything."""
     reached = Reached(DOCUMENT)
     reached.statuses.update(documented_statuses(DOCUMENT))
     reached.links.update(["signIn", "unbind"])
@@ -31,15 +31,15 @@ def test_a_run_that_reached_all_has_no_problems() -> None:
 
 @pytest.mark.parametrize(("operation", "status"), sorted(documented_statuses(DOCUMENT)))
 def test_a_status_that_was_not_seen_is_named(operation: str, status: int) -> None:
-    """With its operation; a success that never came is called so."""
+    """It is named with its operation, or as a missing success."""
     reached = everything()
     del reached.statuses[operation, status]
-    assert reached.problems() == [f"{operation} never {'succeeded' if status < 300 else f'answered {status}'}"]
+    assert reached.problems() == [f"{operation} never {'succeeded' if status < 300 else f'returned {status}'}"]
     assert any(f"not {operation} {status}" in line for line in reached.lines())
 
 
 def test_statuses_that_need_a_superuser_may_be_left_out() -> None:
-    """Against another server, and the measure says why."""
+    """The run says why it left them out."""
     reached = everything()
     reached.left_out = superusers_statuses(DOCUMENT)
     for key in reached.left_out:
@@ -50,7 +50,7 @@ def test_statuses_that_need_a_superuser_may_be_left_out() -> None:
 
 @pytest.mark.parametrize("link", ["signIn", "unbind"])
 def test_a_link_that_was_not_followed_is_named(link: str) -> None:
-    """Each link by its name in openapi.yaml."""
+    """A link is named as in openapi.yaml."""
     reached = everything()
     del reached.links[link]
     assert reached.problems() == [f"the link {link} was never followed to a success"]
@@ -58,21 +58,21 @@ def test_a_link_that_was_not_followed_is_named(link: str) -> None:
 
 @pytest.mark.parametrize("phase", ["examples", "coverage", "fuzzing", "stateful"])
 def test_a_phase_that_sent_nothing_is_named(phase: str) -> None:
-    """A phase that was switched off proves nothing."""
+    """A phase that is switched off makes the run fail."""
     reached = everything()
     del reached.phases[phase]
     assert reached.problems() == [f"the phase {phase} sent nothing"]
 
 
 def test_too_few_requests_past_authentication_are_told() -> None:
-    """Less than a third is a run that knocks at the door and no more."""
+    """A run needs a third of its requests past authentication."""
     reached = everything()
     reached.past = 99
     assert reached.problems() == ["only 99 of 300 generated requests got past authentication"]
 
 
 def test_keywords_are_kept_and_broken_by_values() -> None:
-    """A value that is there tells each rule of its place; one that is not there tells none."""
+    """A value follows or breaks each keyword of its place; a missing value does neither."""
     reached = Reached(DOCUMENT)
     sign_in = SCHEMA.find_operation_by_id("authWithToken")
     reached.saw(sign_in.Case(path_parameters={"collection": "users"}, body={"token": "x" * 1025}), 400)
@@ -86,7 +86,7 @@ def test_keywords_are_kept_and_broken_by_values() -> None:
 
 
 def test_only_what_gets_past_authentication_counts() -> None:
-    """A success does, and so do a challenge and a rule at the sign-in; a wrong password does not."""
+    """A success counts, and a challenge or an auth rule at a sign-in; a wrong password does not."""
     reached = Reached(DOCUMENT)
     for name in ("bindToken", "authWithToken"):
         for status in (200, 204, 400, 401, 403, 404, 429):
