@@ -11,6 +11,8 @@ import pytest
 
 from bosbase_wrapper.server import LiveServer
 
+from .extension import memory
+
 LONG = 60  # seconds: a window that no test outlives
 Rule = tuple[str, int, int, str]
 
@@ -24,13 +26,15 @@ class Limited:
 
     def set(self, *rules: Rule, **settings: object) -> None:
         names = ("label", "maxRequests", "duration", "audience")
-        limits = {"enabled": True, "rules": [dict(zip(names, rule, strict=True)) for rule in rules], **settings}
+        ours = [dict(zip(names, rule, strict=True)) for rule in rules]
+        limits = {"enabled": True, "rules": ours, "excludedIPs": [], **settings}
         self.server.api("PATCH", "/api/settings", {"rateLimits": limits})
 
-    def send(self, action: str, collection: str = "users", jwt: str = "") -> httpx.Response:
-        headers = {"Authorization": jwt} if jwt else {}
+    def send(self, action: str, collection: str = "users", jwt: str = "", address: str = "") -> httpx.Response:
+        headers = {"Authorization": jwt, "X-Forwarded-For": address}
         url = f"{self.server.url}/api/collections/{collection}/{action}"
-        return self._http.post(url, json={"token": "nobody's"}, headers=headers)
+        body = {"token": "nobody's", "identity": "nobody", "password": "wrong"}
+        return self._http.post(url, json=body, headers={name: value for name, value in headers.items() if value})
 
     def statuses(self, action: str, count: int, collection: str = "users", jwt: str = "") -> list[int]:
         return [self.send(action, collection, jwt).status_code for _ in range(count)]
@@ -111,14 +115,49 @@ def test_who_is_counted(limited: Limited) -> None:
     assert limited.statuses("auth-with-token", 3) == [400] * 3
 
 
-def test_an_excepted_address_is_not_counted(limited: Limited) -> None:
-    """Where the server knows of such (0.36 and later)."""
-    limited.set(("*:auth", 1, LONG, ""), excludedIPs=["127.0.0.1"])
+@pytest.fixture
+def proxied(limited: Limited) -> Iterator[Limited]:
+    """The server trusts X-Forwarded-For, so that a test can send from any address."""
     if "excludedIPs" not in limited.server.api("GET", "/api/settings")["rateLimits"]:
-        pytest.skip("this PocketBase excepts no addresses")
-    assert limited.statuses("auth-with-token", 3) == [400] * 3
-    limited.set(("*:auth", 1, LONG, ""), excludedIPs=[])
-    assert limited.statuses("auth-with-token", 2) == [400, 429]
+        pytest.skip("this PocketBase excludes no addresses")
+    limited.server.api("PATCH", "/api/settings", {"trustedProxy": {"headers": ["X-Forwarded-For"]}})
+    yield limited
+    limited.server.api("PATCH", "/api/settings", {"trustedProxy": {"headers": []}})
+
+
+ADDRESSES = [
+    *[("127.0.0.0/8", address) for address in ("127.0.0.1", "127.255.255.255", "128.0.0.1", "::ffff:127.0.0.1")],
+    *[("10.0.0.1", address) for address in ("10.0.0.1", "10.0.0.10", "::ffff:10.0.0.1", "::a00:1")],
+    *[("10.1.2.0/23", address) for address in ("10.1.3.255", "10.1.4.0", "10.1.1.255")],
+    *[("10.1.2.3/9", address) for address in ("10.127.0.1", "10.128.0.1")],
+    *[("0.0.0.0/0", address) for address in ("255.1.1.1", "::1")],
+    *[("::/0", address) for address in ("2001:db8::1", "1.1.1.1", "::ffff:1.1.1.1")],
+    *[("1.2.3.4/32", address) for address in ("1.2.3.4", "1.2.3.5")],
+    *[("2001:db8::/32", address) for address in ("2001:db8::1", "2001:DB8:ffff::", "2001:db9::1")],
+    *[("2001:db8::/33", address) for address in ("2001:db8:7fff::1", "2001:db8:8000::1")],
+    *[("2001:db8::1", address) for address in ("2001:db8::1", "2001:0db8:0:0:0:0:0:1", "2001:db8::2")],
+    *[("2001:0DB8:0000::0001", address) for address in ("2001:db8::1", "2001:db8::1:0")],
+    *[("::ffff:10.0.0.0/104", address) for address in ("::ffff:10.9.9.9", "10.9.9.9", "::ffff:11.0.0.0")],
+    *[("::ffff:10.0.0.1", address) for address in ("::ffff:a00:1", "10.0.0.1")],
+    *[("fe80::/10", address) for address in ("fe80::1", "fe80::1%eth0", "fec0::1")],
+    *[("fe80::1", address) for address in ("fe80::1", "fe80::1%eth0")],
+]
+
+
+@pytest.mark.parametrize(("excluded", "address"), ADDRESSES)
+def test_excluded_addresses_are_read_as_the_server_reads_them(proxied: Limited, excluded: str, address: str) -> None:
+    """A token sign-in is limited if, and only if, the server's own sign-in by password is."""
+    proxied.set(("*:auth", 1, LONG, ""), excludedIPs=[excluded])
+    own = [proxied.send("auth-with-password", address=address).status_code for _ in range(2)]
+    assert own in ([400, 400], [400, 429])
+    assert [proxied.send("auth-with-token", address=address).status_code for _ in range(2)] == own
+
+
+def test_several_excluded_addresses(proxied: Limited) -> None:
+    """Each counts."""
+    proxied.set(("*:auth", 1, LONG, ""), excludedIPs=["10.0.0.0/8", "192.168.0.1", "2001:db8::/32"])
+    for address, expected in (("10.1.1.1", 400), ("192.168.0.1", 400), ("2001:db8::7", 400), ("192.168.0.2", 429)):
+        assert [proxied.send("auth-with-token", address=address).status_code for _ in range(2)] == [400, expected]
 
 
 def test_a_crowd_gets_as_many_as_the_rule_allows(limited: Limited) -> None:
@@ -137,13 +176,36 @@ def test_changed_rules_begin_anew(limited: Limited) -> None:
     assert limited.statuses("auth-with-token", 3) == [400, 400, 429]
 
 
-def test_windows_that_are_over_are_forgotten(limited: Limited) -> None:
-    """The hourly job of the extension keeps the open ones: a client that was stopped stays so."""
-    limited.set(("users:auth", 1, 1, ""), ("members:auth", 1, LONG, ""))
-    assert limited.statuses("auth-with-token", 2) == [400, 429]
-    assert limited.statuses("auth-with-token", 2, "members") == [400, 429]
-    time.sleep(1.1)
-    limited.server.api("POST", "/api/crons/bosbase_tokens_rates")
-    time.sleep(0.3)
-    assert limited.statuses("auth-with-token", 2, "members") == [429, 429]
-    assert limited.statuses("auth-with-token", 2) == [400, 429]
+def test_a_window_is_fixed(limited: Limited) -> None:
+    """It ends so many seconds after its first request, however many came since."""
+    limited.set(("*:auth", 3, 2, ""))
+    for _ in range(3):
+        assert limited.send("auth-with-token").status_code == 400
+        time.sleep(0.7)
+    assert limited.send("auth-with-token").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "addresses", [pytest.param(4_000, id="short"), pytest.param(160_000, id="long", marks=pytest.mark.long)]
+)
+@pytest.mark.timeout(900)
+def test_the_memory_of_windows_is_bounded(addresses: int) -> None:
+    """A flood of addresses costs some hundred bytes each, and from 100,000 on nothing more."""
+    with LiveServer() as server, ThreadPoolExecutor(4) as pool, httpx.Client(trust_env=False, timeout=60) as http:
+        flood = Limited(server, http)
+        server.api("PATCH", "/api/settings", {"trustedProxy": {"headers": ["X-Forwarded-For"]}, "logs": {"maxDays": 0}})
+        flood.set(("*:auth", 1, 3600, ""))
+
+        def send(number: int) -> int:
+            return flood.send(
+                "auth-with-token", address=f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
+            ).status_code
+
+        assert list(pool.map(send, [0, 0])).count(429) == 1
+        set(pool.map(send, range(100_000, 102_000)))  # warm
+        before = memory(server, "VmRSS")
+        assert set(pool.map(send, range(1, addresses))) == {400}
+        print(f"{addresses} addresses cost {(memory(server, 'VmRSS') - before) >> 20} MiB")
+        assert memory(server, "VmRSS") - before < 40 << 20
+        if addresses < 50_000:
+            assert send(0) == 429

@@ -1,24 +1,43 @@
-// PocketBase's activity log keeps a request's URL with its query, where an mfa id may stand.
+// PocketBase's activity log keeps the URL of each request, with its query. This hides the secrets in it when a log
+// line is written, so it does not matter which route, if any, the request reached.
 
-const NAMES = ["mfaId", "password", "token"];
+const SECRET = /mfaid|password|token|jsonpayload/i;
+const PARAMETER = /([^?&;=/\s]+)=([^&;\s]*)/g;
 
-/**
- * Runs a handler, then takes the secrets out of the URL that the log will show.
- *
- * @param {core.RequestEvent} e
- * @param {() => any} handler
- */
-function unlogged(e, handler) {
+/** Decodes percent escapes, and leaves text that is not valid. */
+function decoded(text) {
   try {
-    return handler();
-  } finally {
-    const query = e.request.url.query();
-    const present = NAMES.filter((name) => query.has(name));
-    if (present.length > 0) {
-      present.forEach((name) => query.set(name, "hidden"));
-      e.request.url.rawQuery = query.encode();
-    }
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }
 
-module.exports = { unlogged };
+/**
+ * Replaces the values of secret parameters in a URL.
+ *
+ * @param {string} url
+ * @returns {string}
+ */
+function redacted(url) {
+  return url.replace(PARAMETER, (pair, name) => (SECRET.test(decoded(name)) ? `${name}=hidden` : pair));
+}
+
+/**
+ * Hides secrets in a line of the activity log before it is written.
+ *
+ * @param {core.ModelEvent} e
+ */
+function hide(e) {
+  const data = e.model.data;
+  const url = String(data.get("url") || "");
+  const safe = redacted(url);
+  if (safe !== url) {
+    data.set("url", safe);
+    e.model.message = `${data.get("method")} ${safe}`; // it repeats the URL, unescaped
+  }
+  data.set("referer", redacted(String(data.get("referer") || "")));
+  return e.next();
+}
+
+module.exports = { hide };
