@@ -112,7 +112,7 @@ def at_the_same_moment(server: LiveServer, requests: list[Request]) -> list[int]
     with ExitStack() as stack:
         connections = [stack.enter_context(socket.create_connection(("127.0.0.1", port), 60)) for _ in requests]
         for connection, (path, headers, body) in zip(connections, requests, strict=True):
-            lines = [f"POST {path} HTTP/1.1", "Host: a", "Connection: close", f"Content-Length: {len(body)}"]
+            lines = [f"POST {path} HTTP/1.1", "Host: localhost", "Connection: close", f"Content-Length: {len(body)}"]
             lines += [f"{name}: {value}" for name, value in headers.items()]
             connection.sendall("\r\n".join([*lines, "", ""]).encode() + body[:-1])
         time.sleep(0.05)
