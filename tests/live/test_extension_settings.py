@@ -20,7 +20,7 @@ from bosbase_wrapper.server import LiveServer
 from .extension import FORM, JSON, PASSWORD, UNKNOWN, Account, activity, assert_refused
 
 REFUSED = "The collection requires multi-factor authentication."
-MFA = {"mfa": {"enabled": True, "duration": 600}, "otp": {"enabled": True}}
+MFA: dict[str, Any] = {"mfa": {"enabled": True, "duration": 600}, "otp": {"enabled": True}}
 
 
 @pytest.mark.parametrize(

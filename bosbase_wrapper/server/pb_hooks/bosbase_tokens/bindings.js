@@ -5,6 +5,8 @@ const { TABLE, run } = require(`${__hooks}/bosbase_tokens/sql.js`);
 const table = require(`${__hooks}/bosbase_tokens/table.js`);
 const upkeep = require(`${__hooks}/bosbase_tokens/upkeep.js`);
 
+const LARGE = 40000; // pages of 4 KiB
+
 /**
  * Binds a token to a record. The last record that binds a token owns it.
  *
@@ -73,7 +75,12 @@ function revokeAll(app, record) {
     return 0;
   }
   const sql = `DELETE FROM ${TABLE} WHERE collectionRef = {:collection} AND recordRef = {:record}`;
-  return run(app, sql, { collection: record.collection().id, record: record.id });
+  run(app, `PRAGMA cache_spill = ${LARGE}`); // a large deletion writes its pages once, not each time the cache is full
+  try {
+    return run(app, sql, { collection: record.collection().id, record: record.id });
+  } finally {
+    run(app, "PRAGMA cache_spill = 1");
+  }
 }
 
 /** Removes bindings, and then what they belong to, in one transaction. */
