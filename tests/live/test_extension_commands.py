@@ -17,7 +17,6 @@ import httpx
 import pytest
 
 from bosbase_wrapper.server import LiveServer, hooks_dir
-from bosbase_wrapper.server._bindings import list_bindings, revoke
 from bosbase_wrapper.server._paths import executable
 
 from .extension import PASSWORD, UNKNOWN, Account, MakeAccount, assert_refused, server_data, unique
@@ -239,16 +238,38 @@ def test_bindings_in_python(server: LiveServer, make: MakeAccount) -> None:
     account = make()
     before = datetime.now(UTC)
     token = account.bound()
-    data = server_data(server)
-    (binding,) = list_bindings(data, account.collection, account.email)
+    (binding,) = server.tokens(account.collection, account.email)
     assert binding.created is not None
     assert binding.created == binding.updated
     assert abs((binding.created - before).total_seconds()) < 60
     assert binding.expires is None
-    revoke(data, binding.id)
+    server.revoke(binding.id)
     assert_refused(account.login(token), 400, UNKNOWN)
-    assert list_bindings(data, account.collection, account.email) == []
+    assert server.tokens(account.collection, account.email) == []
     with pytest.raises(RuntimeError, match=r"^There is no binding"):
-        revoke(data, binding.id)
+        server.revoke(binding.id)
     with pytest.raises(RuntimeError, match=r"^There is no collection"):
-        list_bindings(data, "nobody", account.email)
+        server.tokens("nobody", account.email)
+
+
+def test_arguments_that_look_like_options(server: LiveServer) -> None:
+    """Are arguments."""
+    with pytest.raises(RuntimeError, match=r"^There is no binding \"--json\"\.$"):
+        server.revoke("--json")
+    with pytest.raises(RuntimeError, match=r"^There is no collection \"--dir=/\"\.$"):
+        server.tokens("--dir=/", "-x")
+
+
+def test_bindings_in_python_of_a_stopped_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its data folder they can be read; without one there are none."""
+    monkeypatch.setenv("BOSBASE_TOKENS_MAX_AGE", "60")
+    with LiveServer(tmp_path) as server:
+        made = server.create_record("users", email="a@example.com", password=PASSWORD)
+        with httpx.Client(trust_env=False) as http:
+            Account(server, "users", "a@example.com", made["id"], http).bound()
+    (binding,) = server.tokens("users", "a@example.com")
+    assert binding.updated is not None
+    assert binding.expires is not None
+    assert (binding.expires - binding.updated).total_seconds() == 60
+    with pytest.raises(RuntimeError, match="has not been started"):
+        LiveServer().tokens("users", "a@example.com")
