@@ -15,14 +15,14 @@ from .extension import PASSWORD, Account, MakeAccount, unique
 
 @pytest.fixture(scope="module")
 def http() -> Iterator[httpx.Client]:
-    """Plain requests, without what a client of ours would mend."""
+    """Plain requests, without the checks of our own client."""
     with httpx.Client(trust_env=False, timeout=60) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def make(server: LiveServer, http: httpx.Client) -> MakeAccount:
-    """Makes an account in a collection of its own."""
+    """Creates an account in a collection of its own."""
 
     def made(collection: str = "", members: dict[str, Any] | None = None, **definition: Any) -> Account:
         if not collection:
@@ -37,7 +37,7 @@ def make(server: LiveServer, http: httpx.Client) -> MakeAccount:
 
 @pytest.fixture(scope="module")
 def member(make: MakeAccount) -> Account:
-    """An account of the collection `users`, for tests that leave it as it is."""
+    """An account of the collection `users`, for tests that do not change it."""
     return make("users")
 
 

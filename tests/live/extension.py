@@ -35,7 +35,7 @@ NO_EMAIL = {"code": "validation_is_email", "message": "Must be a valid email add
 
 
 def out_of_range(limit: int) -> dict[str, Any]:
-    """The error of a member that is longer than it may be."""
+    """The error of a field that is too long."""
     return {
         "code": "validation_length_out_of_range",
         "message": f"The length must be between 1 and {limit}.",
@@ -49,7 +49,7 @@ def envelope(status: int, message: str, **data: Any) -> dict[str, Any]:
 
 
 def unique(prefix: str) -> str:
-    """A name of this test alone."""
+    """A name that no other test uses."""
     return f"{prefix}_{uuid4().hex[:12]}"
 
 
@@ -79,17 +79,17 @@ class Account:
 
     def first_factor(self, method: str, token: str = "") -> str:
         login = {"identity": self.email, "password": PASSWORD}
-        answer = self.post("auth-with-password", json=login) if method == "password" else self.login(token)
-        assert answer.status_code == 401
-        assert list(answer.json()) == ["mfaId"]
-        return str(answer.json()["mfaId"])
+        response = self.post("auth-with-password", json=login) if method == "password" else self.login(token)
+        assert response.status_code == 401
+        assert list(response.json()) == ["mfaId"]
+        return str(response.json()["mfaId"])
 
 
-def assert_refused(answer: httpx.Response, status: int, message: str, **data: Any) -> None:
-    """The whole error: status, type and body, with the members in the server's order."""
-    assert answer.headers["content-type"] == "application/json"
-    assert answer.text.strip() == json.dumps(envelope(status, message, **data), separators=(",", ":"))
-    assert answer.status_code == status
+def assert_refused(response: httpx.Response, status: int, message: str, **data: Any) -> None:
+    """Check the whole error: status, type and body, with the fields in the server's order."""
+    assert response.headers["content-type"] == "application/json"
+    assert response.text.strip() == json.dumps(envelope(status, message, **data), separators=(",", ":"))
+    assert response.status_code == status
 
 
 MakeAccount = Callable[..., Account]
@@ -138,7 +138,7 @@ def activity(server: LiveServer) -> str:
 
 
 def memory(server: LiveServer, name: str) -> int:
-    """What the kernel tells of a process, in bytes."""
+    """A figure of the server's process, in bytes."""
     found = re.search(rf"{name}:\s+(\d+)", Path(f"/proc/{server.pid}/status").read_text())
     assert found
     return int(found[1]) << 10

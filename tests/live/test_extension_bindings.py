@@ -1,4 +1,4 @@
-"""Bindings survive changes of their account, and go with it."""
+"""Bindings survive changes of their account, and are deleted with it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .extension import UNKNOWN, MakeAccount, assert_refused, server_data, unique
 
 
 def test_a_binding_survives_new_credentials_and_a_new_name(make: MakeAccount) -> None:
-    """The password, the email, the collection's name."""
+    """A new password, email, or name of the collection changes nothing."""
     account = make()
     token = account.bound()
     account.server.update_record(account.collection, account.id, password="changed12345")
@@ -36,8 +36,8 @@ def bindings(server: LiveServer, *records: str) -> int:
         return int(found.fetchone()[0])
 
 
-def test_bindings_go_with_their_record(make: MakeAccount) -> None:
-    """No row of it stays behind."""
+def test_bindings_are_deleted_with_their_record(make: MakeAccount) -> None:
+    """No row is left."""
     member = make("users")
     tokens = [member.bound() for _ in range(3)]
     assert bindings(member.server, member.id) == 3
@@ -46,8 +46,8 @@ def test_bindings_go_with_their_record(make: MakeAccount) -> None:
     assert bindings(member.server, member.id) == 0
 
 
-def test_bindings_go_with_their_collection(make: MakeAccount) -> None:
-    """All of them; a new collection of the same name begins empty."""
+def test_bindings_are_deleted_with_their_collection(make: MakeAccount) -> None:
+    """All are deleted. A new collection of the same name has none."""
     account = make()
     token = account.bound()
     account.server.api("DELETE", f"/api/collections/{account.collection}")
@@ -57,8 +57,8 @@ def test_bindings_go_with_their_collection(make: MakeAccount) -> None:
     assert_refused(account.login(token), 400, UNKNOWN)
 
 
-def test_bindings_go_with_a_truncated_collection(make: MakeAccount) -> None:
-    """The collection stays, and its accounts and their bindings go."""
+def test_bindings_are_deleted_when_a_collection_is_truncated(make: MakeAccount) -> None:
+    """The collection stays. Its accounts and their bindings are deleted."""
     account = make()
     second = make(account.collection)
     tokens = [account.bound(), second.bound()]
@@ -68,8 +68,8 @@ def test_bindings_go_with_a_truncated_collection(make: MakeAccount) -> None:
     assert bindings(account.server, account.id, second.id) == 0
 
 
-def test_bindings_go_by_a_cascade(make: MakeAccount) -> None:
-    """The account goes with a record that it belongs to."""
+def test_bindings_are_deleted_by_a_cascade(make: MakeAccount) -> None:
+    """The account is deleted with a record that it belongs to."""
     server = make("users").server
     team = server.create_collection({"name": unique("teams"), "type": "base"})
     red = server.create_record(team["name"])
@@ -81,8 +81,8 @@ def test_bindings_go_by_a_cascade(make: MakeAccount) -> None:
     assert bindings(server, account.id) == 0
 
 
-def test_bindings_stay_where_a_batch_is_rolled_back(server: LiveServer, make: MakeAccount) -> None:
-    """An account deleted in a batch that fails is there again, and its token signs in."""
+def test_bindings_stay_if_a_batch_is_rolled_back(server: LiveServer, make: MakeAccount) -> None:
+    """If the batch fails, the account still exists and its token signs in."""
     account = make()
     token = account.bound()
     server.api("PATCH", "/api/settings", {"batch": {"enabled": True}})
@@ -97,8 +97,8 @@ def test_bindings_stay_where_a_batch_is_rolled_back(server: LiveServer, make: Ma
     assert bindings(server, account.id) == 0
 
 
-def test_bindings_stay_where_their_record_cannot_go(make: MakeAccount) -> None:
-    """Another record needs the account: nothing of it is deleted."""
+def test_bindings_stay_if_their_record_cannot_be_deleted(make: MakeAccount) -> None:
+    """If another record needs the account, nothing is deleted."""
     account = make()
     token = account.bound()
     members = account.server.api("GET", f"/api/collections/{account.collection}")["id"]

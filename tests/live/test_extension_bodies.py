@@ -43,13 +43,13 @@ from .extension import (
     ],
 )
 def test_a_body_that_signs_in(member: Account, headers: dict[str, str], body: str) -> None:
-    """JSON, forms and multipart, with what each ignores."""
+    """JSON, forms and multipart, each with content that it ignores."""
     part = '--b\r\nContent-Disposition: form-data; name="token"\r\n\r\nTOKEN\r\n--b--\r\n'
     token = member.bound()
     content = body.replace("FORM", part).replace("TOKEN", token)
-    answer = member.post("auth-with-token", content=content.encode(), headers=headers)
-    assert answer.status_code == 200
-    assert answer.json()["record"]["id"] == member.id
+    response = member.post("auth-with-token", content=content.encode(), headers=headers)
+    assert response.status_code == 200
+    assert response.json()["record"]["id"] == member.id
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_body_that_signs_in(member: Account, headers: dict[str, str], body: st
 def test_a_body_that_cannot_be_read(
     member: Account, action: str, headers: dict[str, str], body: bytes, message: str
 ) -> None:
-    """400, and the same words from each of the three."""
+    """Each of the three calls responds 400 with the same message."""
     assert_refused(member.post(action, content=body, headers=headers), 400, message)
 
 
@@ -87,31 +87,31 @@ def test_a_body_that_cannot_be_read(
         (JSON, b'{"token":null,"email":null,"password":""}'),
         (FORM, b"other=1"),
         (XML, b"<form/>"),
-        (XML, b"<form><token>names of members are capitalised in XML</token></form>"),
+        (XML, b"<form><token>names of fields are capitalised in XML</token></form>"),
     ],
 )
 def test_a_body_without_fields(member: Account, headers: dict[str, str], body: bytes) -> None:
-    """Every member is said to be missing, in the order of their names."""
-    answer = member.post("bind-token", content=body, headers=headers)
-    assert_refused(answer, 400, VALIDATING, email=BLANK, password=BLANK, token=BLANK)
+    """The response names every missing field, in alphabetical order."""
+    response = member.post("bind-token", content=body, headers=headers)
+    assert_refused(response, 400, VALIDATING, email=BLANK, password=BLANK, token=BLANK)
     assert_refused(member.post("auth-with-token", content=body, headers=headers), 400, VALIDATING, token=BLANK)
 
 
 def test_a_binding_as_xml(member: Account) -> None:
-    """XML binds and unbinds; a sign-in by XML is refused, as the server's own are."""
+    """XML binds and unbinds. A sign-in by XML is refused, like the server's own."""
     token = unique("token")
     body = f"<f><Email>{member.email}</Email><Password>{PASSWORD}</Password><Token>{token}</Token></f>".encode()
     assert member.post("bind-token", content=body, headers=XML).status_code == 204
     assert member.login(token).status_code == 200
-    answer = member.post("auth-with-token", content=f"<f><Token>{token}</Token></f>".encode(), headers=XML)
-    assert_refused(answer, 400, "Something went wrong while processing your request.")
+    response = member.post("auth-with-token", content=f"<f><Token>{token}</Token></f>".encode(), headers=XML)
+    assert_refused(response, 400, "Something went wrong while processing your request.")
     assert member.post("unbind-token", content=body, headers={"Content-Type": "application/xml"}).status_code == 204
     assert_refused(member.login(token), 400, UNKNOWN)
 
 
 @pytest.mark.parametrize("letter", ["z", "ä", "🔑"], ids=["1 byte", "2 bytes", "4 bytes"])
 def test_a_token_has_1_to_1024_bytes(member: Account, letter: str) -> None:
-    """Counted in bytes, not in letters: the longest binds and signs in, one byte more is refused."""
+    """The limit counts bytes, not characters. The longest token binds and signs in; one byte more is refused."""
     width = len(letter.encode())
     longest = letter * (1024 // width)
     assert member.login(member.bound(longest)).status_code == 200
@@ -123,16 +123,16 @@ def test_a_token_has_1_to_1024_bytes(member: Account, letter: str) -> None:
 
 @pytest.mark.parametrize("letter", ["p", "ä", "🔑"], ids=["1 byte", "2 bytes", "4 bytes"])
 def test_a_password_has_1_to_255_bytes(member: Account, letter: str) -> None:
-    """255 bytes are a wrong password, 256 are none."""
+    """255 bytes are a wrong password, 256 are too long."""
     width = len(letter.encode())
     longest = letter * (255 // width) + "p" * (255 % width)
     assert_refused(member.change("bind-token", "t", password=longest), 400, "Failed to bind token.")
-    answer = member.change("unbind-token", "t", password=longest + "p")
-    assert_refused(answer, 400, VALIDATING, password=out_of_range(255))
+    response = member.change("unbind-token", "t", password=longest + "p")
+    assert_refused(response, 400, VALIDATING, password=out_of_range(255))
 
 
 def test_an_email_has_1_to_255_bytes(member: Account) -> None:
-    """The length is told before the form."""
+    """The length is checked before the format."""
     for email in ("a" * 244 + "@example.com", "ä" * 122 + "@example.com"):
         assert len(email.encode()) == 256
         assert_refused(member.change("bind-token", "t", email=email), 400, VALIDATING, email=out_of_range(255))
@@ -140,15 +140,15 @@ def test_an_email_has_1_to_255_bytes(member: Account) -> None:
 
 
 @pytest.mark.parametrize("email", [" a@example.com", "a@example.com ", "a@", "a", "a b@example.com", "\n"])
-def test_an_email_has_the_form_of_one(member: Account, email: str) -> None:
-    """Nothing is trimmed."""
+def test_an_email_has_a_valid_format(member: Account, email: str) -> None:
+    """No white space is trimmed."""
     assert_refused(member.change("bind-token", "t", email=email), 400, VALIDATING, email=NO_EMAIL)
 
 
-def test_several_members_are_refused_at_once(member: Account) -> None:
-    """Each with its own reason."""
-    answer = member.change("unbind-token", "", email="x", password="p" * 256)
-    assert_refused(answer, 400, VALIDATING, email=NO_EMAIL, password=out_of_range(255), token=BLANK)
+def test_several_fields_are_refused_at_once(member: Account) -> None:
+    """Each field has its own error."""
+    response = member.change("unbind-token", "", email="x", password="p" * 256)
+    assert_refused(response, 400, VALIDATING, email=NO_EMAIL, password=out_of_range(255), token=BLANK)
 
 
 @pytest.mark.parametrize(
@@ -157,12 +157,12 @@ def test_several_members_are_refused_at_once(member: Account) -> None:
     ids=["JSON", "form", "JSON in chunks"],
 )
 def test_a_body_of_more_than_32_mib(member: Account, headers: dict[str, str], told: bool) -> None:
-    """413; one whose length is told is not read at all."""
+    """The response is 413. If the request says its length, the body is not read."""
     body = (b'{"token":"' if headers is JSON else b"token=") + b"a" * (33 << 20)
     pieces = (body[at : at + 65536] for at in range(0, len(body), 65536))
-    Path(f"/proc/{member.server.pid}/clear_refs").write_text("5")  # forget the peak of memory
+    Path(f"/proc/{member.server.pid}/clear_refs").write_text("5")  # reset the peak of memory
     before = memory(member.server, "VmRSS")
-    answer = member.post("auth-with-token", content=body if told else pieces, headers=headers)
-    assert_refused(answer, 413, "Request entity too large.")
+    response = member.post("auth-with-token", content=body if told else pieces, headers=headers)
+    assert_refused(response, 413, "Request entity too large.")
     if told:
         assert memory(member.server, "VmHWM") - before < 16 << 20

@@ -19,7 +19,7 @@ from .extension import JSON, PASSWORD, SPENT, UNKNOWN, Account, MakeAccount, ass
 
 
 def test_a_token_is_the_first_factor_or_the_second(guarded: Account) -> None:
-    """Then a password, or after one; with the id in the body or the query, which is read first."""
+    """A token works before and after a password. The id is in the query, which is read first, or in the body."""
     token = guarded.bound()
     login = {"identity": guarded.email, "password": PASSWORD}
     first = guarded.first_factor("token", token)
@@ -33,7 +33,7 @@ def test_a_token_is_the_first_factor_or_the_second(guarded: Account) -> None:
 
 
 def test_two_tokens_are_one_method(guarded: Account) -> None:
-    """The id stays good for another method."""
+    """The id still works for another method."""
     token, other = guarded.bound(), guarded.bound()
     first = guarded.first_factor("token", token)
     for again in (token, other):
@@ -43,7 +43,7 @@ def test_two_tokens_are_one_method(guarded: Account) -> None:
 
 
 def test_an_mfa_id_works_once(guarded: Account) -> None:
-    """By any method."""
+    """No method accepts it again."""
     token = guarded.bound()
     spent = guarded.first_factor("password")
     assert guarded.login(token, mfaId=spent).status_code == 200
@@ -53,7 +53,7 @@ def test_an_mfa_id_works_once(guarded: Account) -> None:
 
 
 def test_an_mfa_id_of_another_account_or_collection(make: MakeAccount, guarded: Account) -> None:
-    """It is of no use to them, and still good for its own."""
+    """Others cannot use it. Its own account still can."""
     other = make(guarded.collection)
     elsewhere = make(mfa={"enabled": True, "duration": 600}, otp={"enabled": True})
     first = guarded.first_factor("password")
@@ -64,7 +64,7 @@ def test_an_mfa_id_of_another_account_or_collection(make: MakeAccount, guarded: 
 
 @pytest.mark.parametrize("odd", [5, True, ["a"], {"a": 1}])
 def test_an_mfa_id_of_another_type(guarded: Account, odd: object) -> None:
-    """Told apart from one that is wrong; null and "" are as none."""
+    """It is a different error from a wrong id. null and "" mean that there is no id."""
     token = guarded.bound()
     assert_refused(guarded.login(token, mfaId=odd), 400, "Failed to read MFA Id.")
     assert guarded.login(token, mfaId=None).status_code == 401
@@ -72,7 +72,7 @@ def test_an_mfa_id_of_another_type(guarded: Account, odd: object) -> None:
 
 
 def test_binding_asks_for_no_second_factor(guarded: Account) -> None:
-    """Nor does unbinding."""
+    """Binding and unbinding need only the password."""
     token = guarded.bound()
     assert guarded.change("unbind-token", token).status_code == 204
     assert_refused(guarded.login(token), 400, UNKNOWN)
@@ -83,7 +83,7 @@ def test_an_mfa_id_works_once_for_requests_at_the_same_moment(guarded: Account, 
     """One signs in, the others are refused, in each round."""
     path = f"/api/collections/{guarded.collection}"
     token = guarded.bound()
-    for _ in range(4 if passwords else 10):  # a password takes its time
+    for _ in range(4 if passwords else 10):  # passwords are slow to check
         mfa_id = guarded.first_factor("password")
         by_token = json.dumps({"token": token, "mfaId": mfa_id}).encode()
         by_password = json.dumps({"identity": guarded.email, "password": PASSWORD, "MfaId": mfa_id}).encode()
@@ -118,7 +118,7 @@ class Inbox:
 
 @pytest.fixture
 def inbox(server: LiveServer) -> Iterator[Inbox]:
-    """A mail server on this machine that the embedded server sends to."""
+    """A mail server on this machine, to which the embedded server sends."""
     inbox = Inbox()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -150,7 +150,7 @@ def test_a_one_time_password_before_and_after_a_token(guarded: Account, inbox: I
 
 
 def test_superusers_with_two_factors(http: httpx.Client) -> None:
-    """The same for superusers: binding asks for none, a sign-in does."""
+    """Superusers need a second factor to sign in, not to bind."""
     with LiveServer() as server:
         made = server.create_record("_superusers", email="root@example.com", password=PASSWORD)
         root = Account(server, "_superusers", "root@example.com", made["id"], http)

@@ -13,7 +13,7 @@ from bosbase_wrapper.server import LiveServer
 
 from .extension import memory
 
-LONG = 60  # seconds: a window that no test outlives
+LONG = 60  # seconds: longer than any test
 Rule = tuple[str, int, int, str]
 
 
@@ -42,7 +42,7 @@ class Limited:
 
 @pytest.fixture(scope="module")
 def limited() -> Iterator[Limited]:
-    """A server of this module alone: limits would hit whoever shares it."""
+    """A server for this module only, because limits would affect other tests."""
     with LiveServer() as server, httpx.Client(trust_env=False, timeout=30) as http:
         server.create_collection({"name": "members", "type": "auth"})
         yield Limited(server, http)
@@ -54,16 +54,16 @@ def limited() -> Iterator[Limited]:
 )
 @pytest.mark.parametrize("label", ["users:{}", "*:{}", "users:auth", "*:auth", "/api/", "POST /api/collections/"])
 def test_each_label_limits(limited: Limited, label: str, action: str, tag: str) -> None:
-    """429 after so many requests, in the server's envelope, with nothing beside it."""
+    """After the allowed requests the response is 429, in the server's envelope, without Retry-After."""
     limited.set((label.format(tag), 2, LONG, ""))
     assert limited.statuses(action, 4) == [400, 400, 429, 429]
-    answer = limited.send(action)
-    assert answer.json() == {"data": {}, "message": "Too Many Requests.", "status": 429}
-    assert "retry-after" not in answer.headers
+    response = limited.send(action)
+    assert response.json() == {"data": {}, "message": "Too Many Requests.", "status": 429}
+    assert "retry-after" not in response.headers
 
 
 def test_each_collection_and_each_call_is_counted_by_itself(limited: Limited) -> None:
-    """One label of all, and a window for each; the collection's case and id make no other."""
+    """One label can cover all, but each has its own window. A collection's id and its name in any case are the same."""
     limited.set(("*:auth", 1, LONG, ""))
     identity = limited.server.api("GET", "/api/collections/users")["id"]
     for action in ("auth-with-token", "bind-token", "unbind-token"):
@@ -73,8 +73,8 @@ def test_each_collection_and_each_call_is_counted_by_itself(limited: Limited) ->
         assert limited.statuses(action, 1, identity) == [429]
 
 
-def test_the_nearest_label_is_the_one(limited: Limited) -> None:
-    """A collection's before that of all, a call's before `auth`, both before a path."""
+def test_the_most_specific_label_counts(limited: Limited) -> None:
+    """A collection's label counts before `*`, a call's before `auth`, and both before a path."""
     limited.set(
         ("/api/", 1, LONG, ""), ("*:auth", 2, LONG, ""), ("*:authWithToken", 3, LONG, ""), ("users:auth", 4, LONG, "")
     )
@@ -84,13 +84,13 @@ def test_the_nearest_label_is_the_one(limited: Limited) -> None:
 
 
 def test_another_label_limits_nothing(limited: Limited) -> None:
-    """Of another collection, of another call."""
+    """Labels of other collections and calls do not apply."""
     limited.set(("members:auth", 1, LONG, ""), ("*:authWithPassword", 1, LONG, ""), ("users:bindToken", 1, LONG, ""))
     assert limited.statuses("auth-with-token", 3) == [400] * 3
 
 
 def test_a_window_ends(limited: Limited) -> None:
-    """After its seconds there are new requests to spend."""
+    """Then the client may send again."""
     limited.set(("*:auth", 1, 1, ""))
     assert limited.statuses("auth-with-token", 2) == [400, 429]
     time.sleep(1.1)
@@ -98,7 +98,7 @@ def test_a_window_ends(limited: Limited) -> None:
 
 
 def test_who_is_counted(limited: Limited) -> None:
-    """Guests, accounts that are signed in, or both; superusers and excepted addresses never."""
+    """Guests, signed-in accounts, or both are counted, as the rule says. Superusers never are."""
     made = limited.server.create_record("members", email="a@example.com", password="password1234")
     jwt = limited.server.api("POST", f"/api/collections/members/impersonate/{made['id']}", {})["token"]
     root = {"identity": limited.server.admin_email, "password": limited.server.admin_password}
@@ -154,22 +154,22 @@ def test_excluded_addresses_are_read_as_the_server_reads_them(proxied: Limited, 
 
 
 def test_several_excluded_addresses(proxied: Limited) -> None:
-    """Each counts."""
+    """Each of them is excluded."""
     proxied.set(("*:auth", 1, LONG, ""), excludedIPs=["10.0.0.0/8", "192.168.0.1", "2001:db8::/32"])
     for address, expected in (("10.1.1.1", 400), ("192.168.0.1", 400), ("2001:db8::7", 400), ("192.168.0.2", 429)):
         assert [proxied.send("auth-with-token", address=address).status_code for _ in range(2)] == [400, expected]
 
 
 def test_a_crowd_gets_as_many_as_the_rule_allows(limited: Limited) -> None:
-    """Exactly, also at the same moment."""
+    """The count is exact for requests at the same moment."""
     limited.set(("*:auth", 20, LONG, ""))
     with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda _: limited.send("auth-with-token").status_code, range(60)))
-    assert (answers.count(400), answers.count(429)) == (20, 40)
+        responses = list(pool.map(lambda _: limited.send("auth-with-token").status_code, range(60)))
+    assert (responses.count(400), responses.count(429)) == (20, 40)
 
 
 def test_changed_rules_begin_anew(limited: Limited) -> None:
-    """A client that was stopped may go on under the new rule."""
+    """A client that was limited starts anew under the new rule."""
     limited.set(("*:auth", 1, LONG, ""))
     assert limited.statuses("auth-with-token", 2) == [400, 429]
     limited.set(("*:auth", 2, LONG, ""))
@@ -177,7 +177,7 @@ def test_changed_rules_begin_anew(limited: Limited) -> None:
 
 
 def test_a_window_is_fixed(limited: Limited) -> None:
-    """It ends so many seconds after its first request, however many came since."""
+    """It ends a fixed time after its first request, however many followed."""
     limited.set(("*:auth", 3, 2, ""))
     for _ in range(3):
         assert limited.send("auth-with-token").status_code == 400

@@ -1,4 +1,4 @@
-"""Responses of the extension, as BosBase gives them, beyond the recorded exchanges: accounts, paths, headers."""
+"""Responses to accounts, paths and headers, as from BosBase, beyond the recorded exchanges."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .extension import JSON, NOT_FOUND, RULE, UNKNOWN, Account, MakeAccount, ass
 
 
 def test_an_email_in_another_case_is_another_account(member: Account) -> None:
-    """And so is one that nobody has."""
+    """Its credentials are wrong, like those of an unknown email."""
     assert_refused(member.change("bind-token", "t", email=member.email.upper()), 400, "Failed to bind token.")
     assert_refused(member.change("unbind-token", "t", email="no@example.com"), 400, "Failed to unbind token.")
 
 
-def test_a_binding_belongs_to_the_last_who_bound_the_value(make: MakeAccount, member: Account) -> None:
-    """Another's unbinding leaves it; unbinding what was never bound is no error."""
+def test_a_token_belongs_to_the_account_that_bound_it_last(make: MakeAccount, member: Account) -> None:
+    """Another account cannot unbind it. Unbinding an unknown token is no error."""
     other = make("users")
     token = member.bound()
     other.bound(token)
@@ -30,7 +30,7 @@ def test_a_binding_belongs_to_the_last_who_bound_the_value(make: MakeAccount, me
 
 
 def test_the_collection_by_its_id_and_in_another_case(make: MakeAccount) -> None:
-    """All three name the same collection, and the same bindings."""
+    """All three name the same collection and the same bindings."""
     account = make()
     names = [account.collection, account.collection.upper(), account.server.api(
         "GET", f"/api/collections/{account.collection}")["id"]]  # fmt: skip
@@ -44,30 +44,30 @@ def test_the_collection_by_its_id_and_in_another_case(make: MakeAccount) -> None
 
 @pytest.mark.parametrize("action", ["auth-with-token", "bind-token", "unbind-token"])
 def test_a_collection_that_has_no_accounts(server: LiveServer, http: httpx.Client, action: str) -> None:
-    """404 before anything else is looked at."""
+    """The response is 404 before anything else is checked."""
     base = unique("posts")
     server.create_collection({"name": base, "type": "base"})
     for name, kind in ((base, "auth collection"), (unique("none"), "collection"), ("a%2Fb", "collection")):
-        answer = http.post(f"{server.url}/api/collections/{name}/{action}", content=b"{", headers=JSON)
-        assert_refused(answer, 404, f"Missing or invalid {kind} context.")
+        response = http.post(f"{server.url}/api/collections/{name}/{action}", content=b"{", headers=JSON)
+        assert_refused(response, 404, f"Missing or invalid {kind} context.")
 
 
 def test_password_authentication_is_off(make: MakeAccount) -> None:
-    """403 before the body is read; tokens bound before sign in still."""
+    """The response is 403 before the body is read. Tokens that are bound still sign in."""
     account = make()
     token = account.bound()
     settings = {"passwordAuth": {"enabled": False}, "otp": {"enabled": True}}
     account.server.api("PATCH", f"/api/collections/{account.collection}", settings)
     for action in ("bind-token", "unbind-token"):
-        answer = account.post(action, content=b"{", headers=JSON)
-        assert_refused(answer, 403, "The collection is not configured to allow password authentication.")
+        response = account.post(action, content=b"{", headers=JSON)
+        assert_refused(response, 403, "The collection is not configured to allow password authentication.")
     assert account.login(token).status_code == 200
 
 
 @pytest.mark.parametrize("action", ["auth-with-token", "bind-token", "unbind-token"])
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "FOO"])
 def test_another_method_is_not_found(server: LiveServer, http: httpx.Client, method: str, action: str) -> None:
-    """404, not 405, with a body or none."""
+    """The response is 404, not 405, with or without a body."""
     url = f"{server.url}/api/collections/users/{action}"
     assert_refused(http.request(method, url), 404, NOT_FOUND)
     assert_refused(http.request(method, url, json={"token": "t"}), 404, NOT_FOUND)
@@ -75,7 +75,7 @@ def test_another_method_is_not_found(server: LiveServer, http: httpx.Client, met
 
 @pytest.mark.parametrize("action", ["auth-with-token", "bind-token", "unbind-token"])
 def test_head_and_options(server: LiveServer, http: httpx.Client, action: str) -> None:
-    """HEAD is not found, without a body; OPTIONS says what a browser may send."""
+    """HEAD gets 404 without a body. OPTIONS says what a browser may send."""
     url = f"{server.url}/api/collections/users/{action}"
     head = http.head(url)
     assert (head.status_code, head.content) == (404, b"")
@@ -99,7 +99,7 @@ def test_head_and_options(server: LiveServer, http: httpx.Client, action: str) -
     ],
 )
 def test_another_path_is_not_found(server: LiveServer, http: httpx.Client, path: str) -> None:
-    """In the API's words, for a GET under /api/ too."""
+    """The message is the API's, also for a GET below /api/."""
     assert_refused(http.post(server.url + path, json={"token": "t"}), 404, NOT_FOUND)
     if path.startswith("/api/"):
         assert_refused(http.get(server.url + path), 404, NOT_FOUND)
@@ -114,31 +114,31 @@ def test_another_path_is_not_found(server: LiveServer, http: httpx.Client, path:
     ],
 )
 def test_a_doubled_slash_is_a_redirect(server: LiveServer, http: httpx.Client, path: str, there: str) -> None:
-    """307 to the path with one."""
-    answer = http.post(server.url + path, json={"token": "t"})
-    assert answer.status_code == 307
-    assert answer.headers["location"] == there
+    """It redirects with 307 to the path with one slash."""
+    response = http.post(server.url + path, json={"token": "t"})
+    assert response.status_code == 307
+    assert response.headers["location"] == there
 
 
-def test_what_stands_in_the_headers(member: Account) -> None:
-    """The server's own security headers, and no cookie."""
+def test_the_headers_of_responses(member: Account) -> None:
+    """The server's own security headers are there, and no cookie."""
     token = member.bound()
-    for answer in (member.login(token), member.login("unknown"), member.change("bind-token", token)):
-        assert answer.headers["x-content-type-options"] == "nosniff"
-        assert answer.headers["x-frame-options"] == "SAMEORIGIN"
-        assert "set-cookie" not in answer.headers
-        assert "retry-after" not in answer.headers
+    for response in (member.login(token), member.login("unknown"), member.change("bind-token", token)):
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["x-frame-options"] == "SAMEORIGIN"
+        assert "set-cookie" not in response.headers
+        assert "retry-after" not in response.headers
 
 
 @pytest.mark.parametrize("authorization", ["Bearer garbage", "garbage", ""])
 def test_an_authorization_header_changes_nothing(member: Account, authorization: str) -> None:
-    """Not even one that is none."""
-    answer = member.post("auth-with-token", json={"token": member.bound()}, headers={"Authorization": authorization})
-    assert answer.status_code == 200
+    """An invalid one is ignored."""
+    response = member.post("auth-with-token", json={"token": member.bound()}, headers={"Authorization": authorization})
+    assert response.status_code == 200
 
 
 def test_expand_and_fields(make: MakeAccount) -> None:
-    """As on the server's own sign-in."""
+    """Both work as on the server's own sign-in."""
     server = make("users").server
     team = server.create_collection({"name": unique("teams"), "type": "base", "viewRule": "", "fields": [
         {"name": "title", "type": "text"}]})  # fmt: skip
@@ -158,7 +158,7 @@ def test_expand_and_fields(make: MakeAccount) -> None:
 
 
 def test_the_auth_rule(make: MakeAccount) -> None:
-    """A rule that is not met, or null, keeps the token out and leaves binding alone."""
+    """A rule that is not met, or null, refuses the sign-in. Binding ignores it."""
     account = make()
     token = account.bound()
     assert account.login(token).status_code == 200
