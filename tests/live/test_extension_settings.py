@@ -155,6 +155,18 @@ def test_binding_is_refused_with_mfa(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         assert_refused(account.login("t"), 400, UNKNOWN)
 
 
+@pytest.mark.parametrize("rule", ["@request.context = 'password'", "id != '' && @request.body.password != ''"])
+def test_a_rule_about_the_request(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, http: httpx.Client, rule: str
+) -> None:
+    """Is evaluated as for a sign-in with a password."""
+    monkeypatch.setenv("BOSBASE_TOKENS_MFA_BIND", "refuse")
+    with account_of_a_server(tmp_path, http, {"mfa": {**MFA["mfa"], "rule": rule}, "otp": MFA["otp"]}) as account:
+        login = {"identity": account.email, "password": PASSWORD}
+        assert account.post("auth-with-password", json=login).status_code == 401
+        assert_refused(account.change("bind-token", "t"), 403, REFUSED)
+
+
 @pytest.mark.parametrize("content", [JSON, FORM])
 def test_binding_is_refused_to_accounts_that_need_mfa(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, http: httpx.Client, content: dict[str, str]

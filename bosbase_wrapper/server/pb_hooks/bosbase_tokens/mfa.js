@@ -45,7 +45,7 @@ function oneAtATime(e) {
 }
 
 /**
- * Whether an account needs a second factor to sign in. If its rule cannot be evaluated, it does.
+ * Whether an account needs a second factor to sign in with its password. If its rule cannot be evaluated, it does.
  *
  * @param {core.RequestEvent} e
  * @param {core.Record} record
@@ -56,6 +56,7 @@ function isNeeded(e, record) {
   if (!enabled || rule === "") {
     return enabled;
   }
+  e.set("infoContext", "password");
   try {
     return e.app.canAccessRecord(record, e.requestInfo(), rule);
   } catch {

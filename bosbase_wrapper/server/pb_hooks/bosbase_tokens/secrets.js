@@ -3,6 +3,7 @@
 
 const SECRET = /mfaid|password|token|jsonpayload/i;
 const PARAMETER = /([^?&;=/\s]+)=([^&;\s]*)/g;
+const NESTED = /((?:mfaid|password|token|jsonpayload)[^?&;=/\s]*)=(?!hidden)[^&;\s]*/gi;
 
 /** Decodes percent escapes, and leaves text that is not valid. */
 function decoded(text) {
@@ -14,13 +15,16 @@ function decoded(text) {
 }
 
 /**
- * Replaces the values of secret parameters in a URL.
+ * Replaces the values of secret parameters in a URL, also in a URL that is the value of a parameter.
  *
  * @param {string} url
  * @returns {string}
  */
 function redacted(url) {
-  return url.replace(PARAMETER, (pair, name) => (SECRET.test(decoded(name)) ? `${name}=hidden` : pair));
+  const safe = url.replace(PARAMETER, (pair, name) => (SECRET.test(decoded(name)) ? `${name}=hidden` : pair));
+  const text = decoded(safe);
+  const nested = text.replace(NESTED, "$1=hidden");
+  return nested === text ? safe : nested;
 }
 
 /**
