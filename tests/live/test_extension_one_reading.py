@@ -146,6 +146,8 @@ PLACES = [
     ("POST", f"{ROUTE}?back=http%3A%2F%2Fa%2F%3Ftoken%3DSECRET"),
     ("POST", f"{ROUTE}?back=http://a/?token=SECRET"),
     ("POST", f"{ROUTE}?accessToken=SECRET&token=hidden"),
+    ("POST", f"{ROUTE}?token=hiddenSECRET"),
+    ("POST", f"{ROUTE}?back=http://a/?token=hiddenSECRET"),
     ("POST", f"{ROUTE}?@jsonPayload=%7B%22token%22:%22SECRET%22%7D"),
     ("POST", "/API/Collections/users/AUTH-WITH-TOKEN?token=SECRET"),
     ("POST", "/api/collections/users/auth%2Dwith%2Dtoken?token=SECRET"),

@@ -3,7 +3,7 @@
 
 const SECRET = /mfaid|password|token|jsonpayload/i;
 const PARAMETER = /([^?&;=/\s]+)=([^&;\s]*)/g;
-const NESTED = /((?:mfaid|password|token|jsonpayload)[^?&;=/\s]*)=(?!hidden)[^&;\s]*/gi;
+const NESTED = /((?:mfaid|password|token|jsonpayload)[^?&;=/\s]*)=(?!hidden(?:[&;\s]|$))[^&;\s]*/gi;
 
 /** Decodes percent escapes, and leaves text that is not valid. */
 function decoded(text) {
@@ -28,19 +28,21 @@ function redacted(url) {
 }
 
 /**
- * Hides secrets in a line of the activity log before it is written.
+ * Hides secrets in the log line of a request before it is written.
  *
  * @param {core.ModelEvent} e
  */
 function hide(e) {
   const data = e.model.data;
-  const url = String(data.get("url") || "");
-  const safe = redacted(url);
-  if (safe !== url) {
-    data.set("url", safe);
-    e.model.message = `${data.get("method")} ${safe}`; // it repeats the URL, unescaped
+  if (data.get("type") === "request") {
+    const [url, referer] = [String(data.get("url")), String(data.get("referer"))];
+    const safe = redacted(url);
+    if (safe !== url) {
+      data.set("url", safe);
+      e.model.message = `${data.get("method")} ${safe}`; // it repeats the URL, unescaped
+    }
+    data.set("referer", redacted(referer));
   }
-  data.set("referer", redacted(String(data.get("referer") || "")));
   return e.next();
 }
 
