@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 
 import httpx
 
+from ._bindings import Binding, list_bindings, revoke
 from ._paths import HERE, executable, hooks_dir
 from ._process import Process
 
@@ -128,6 +129,20 @@ class LiveServer:
     def delete_record(self, collection: str, record_id: str) -> None:
         """Delete a record, and its bindings with it."""
         self.api("DELETE", f"/api/collections/{collection}/records/{record_id}")
+
+    def tokens(self, collection: str, email: str) -> list[Binding]:
+        """Return the bound tokens of an account: their ids and times, never their values."""
+        return list_bindings(self._data(), collection, email)
+
+    def revoke(self, binding_id: str) -> None:
+        """Revoke a token by the id of its binding. RuntimeError says if there is no such binding."""
+        revoke(self._data(), binding_id)
+
+    def _data(self) -> Path:
+        data = self._data_dir or (self._temporary and self._temporary / "pb_data")
+        if not data:
+            raise RuntimeError("the server has no data: it has not been started, or it was stopped")
+        return data
 
     def _send(self, method: str, path: str, json: Any) -> Any:
         headers = {"Authorization": self._jwt} if self._jwt else {}

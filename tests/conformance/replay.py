@@ -1,4 +1,4 @@
-"""Replays recorded exchanges against a server and tells where its answers differ."""
+"""Replays recorded exchanges against a server and reports how its responses differ."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bosbase_wrapper.server import LiveServer
 
 RECORDED: dict[str, Any] = json.loads((Path(__file__).parent / "exchanges.json").read_text())
 
-# What stands in a recorded answer for a value that is another at each run.
+# Placeholders in recorded responses for values that change from run to run.
 PLACEHOLDERS = {
     "<jwt>": re.compile(r"[\w-]+\.[\w-]+\.[\w-]+"),
     "<datetime>": re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}Z"),
@@ -22,13 +22,13 @@ PLACEHOLDERS = {
     "<collectionId>": re.compile(r"[\w-]{10,36}"),
     "<team>": re.compile(r"[\w-]{15,36}"),
 }
-# BosBase adds these to the records of collections that its API made; PocketBase does not.
-API_MADE_MEMBERS = {"created", "updated", "createdBy", "updatedBy"}
+# BosBase adds these to the records of collections that were created through its API. PocketBase does not.
+ADDED_FIELDS = {"created", "updated", "createdBy", "updatedBy"}
 BUILT_IN = {"users", "_superusers"}
 
 
 class Replay:
-    """One run through recorded exchanges: the state that they need, and the values that they save."""
+    """A run through recorded exchanges, with the state that they need and the values that they save."""
 
     def __init__(self, server: LiveServer) -> None:
         self._server = server
@@ -42,23 +42,23 @@ class Replay:
                 self._saved[call["save"]] = made["id"]
 
     def differences(self, exchange: dict[str, Any]) -> list[str]:
-        """Send one exchange's request, and tell where the answer differs from the recorded one."""
+        """Send the request of an exchange, and return how the response differs from the recorded one."""
         if exchange.get("step"):
             self._step(exchange)
             return []
-        answer = self._send(exchange["request"])
-        self._save(exchange["request"].get("save", {}), answer)
+        response = self._send(exchange["request"])
+        self._save(exchange["request"].get("save", {}), response)
         expected = exchange["answer"]
-        content_type = answer.headers.get("content-type", "").partition(";")[0]
-        body = answer.json() if expected["body"] is not None else None
+        content_type = response.headers.get("content-type", "").partition(";")[0]
+        body = response.json() if expected["body"] is not None else None
         return [
-            *_differences("status", expected["status"], answer.status_code),
+            *_differences("status", expected["status"], response.status_code),
             *_differences("content type", expected["content_type"], content_type if expected["content_type"] else ""),
             *_differences("body", _comparable(expected["body"]), _comparable(body)),
         ]
 
     def _step(self, exchange: dict[str, Any]) -> None:
-        if "sleep_s" in exchange:  # a habit of BosBase's that the embedded server does not have
+        if "sleep_s" in exchange:  # only BosBase needs the wait
             return
         self._server.api(exchange["method"], self._filled(exchange["path"]), json=exchange.get("json"))
 
@@ -78,9 +78,9 @@ class Replay:
             request["method"], self._server.url + self._filled(request["path"]), timeout=30, trust_env=False, **content
         )
 
-    def _save(self, wanted: dict[str, str], answer: httpx.Response) -> None:
-        for name, member in wanted.items():
-            self._saved[name] = answer.json()[member]
+    def _save(self, wanted: dict[str, str], response: httpx.Response) -> None:
+        for name, field in wanted.items():
+            self._saved[name] = response.json()[field]
 
     def _filled(self, value: Any) -> Any:
         text = json.dumps(value)
@@ -97,7 +97,7 @@ def _comparable(body: Any) -> Any:
 
 
 def _without_dates(record: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in record.items() if name not in API_MADE_MEMBERS}
+    kept = {name: value for name, value in record.items() if name not in ADDED_FIELDS}
     if "expand" in kept:
         kept["expand"] = {name: _without_dates(related) for name, related in kept["expand"].items()}
     return kept

@@ -1,4 +1,4 @@
-"""The embedded server answers as BosBase did in every recorded exchange."""
+"""The embedded server responds as BosBase did in every recorded exchange."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from bosbase_wrapper.server import LiveServer
 
 from .replay import RECORDED, Replay
 
-# The HTTP router of an older PocketBase sends `//` elsewhere by another status, before any route is asked.
+# The HTTP router of an older PocketBase redirects `//` with another status.
 OLD_REDIRECT = "status: expected 307, found 301"
 
 
-def test_every_recorded_exchange_gives_the_recorded_answer() -> None:
-    """In the recorded order, since each needs the state that those before it left."""
+def test_every_recorded_exchange_gets_the_recorded_response() -> None:
+    """They run in the recorded order, because each needs the state that the ones before it left."""
     with LiveServer() as server:
         is_old = httpx.post(f"{server.url}/api//health", trust_env=False).status_code == 301
         replay = Replay(server)
@@ -24,11 +24,11 @@ def test_every_recorded_exchange_gives_the_recorded_answer() -> None:
     assert sum(1 for exchange in RECORDED["exchanges"] if "answer" in exchange) == 89
 
 
-def test_a_differing_answer_is_told(server: LiveServer) -> None:
-    """The comparison itself can fail: by status, by member, by a placeholder's form."""
+def test_a_different_response_is_reported(server: LiveServer) -> None:
+    """The comparison itself can fail: by status, by field, by the form of a placeholder."""
     request = {"method": "POST", "path": "/api/collections/users/auth-with-token", "json": {"token": "nobody's"}}
-    answer = {"status": 200, "content_type": "application/json", "body": {"token": "<jwt>", "status": "<id>"}}
-    found = Replay(server).differences({"name": "wrong", "request": request, "answer": answer})
+    response = {"status": 200, "content_type": "application/json", "body": {"token": "<jwt>", "status": "<id>"}}
+    found = Replay(server).differences({"name": "wrong", "request": request, "answer": response})
     assert [line.partition(":")[0] for line in found] == [
         "status",
         "body.data",

@@ -1,6 +1,6 @@
 /// <reference path="../pb_data/types.d.ts" />
 
-// BosBase serves no files where PocketBase does: a GET of an unknown path of the API gets the API's own words.
+// BosBase serves no static files, so a GET of an unknown API path gets the API's own message.
 
 routerAdd("GET", "/api/{path...}", () => {
   throw new NotFoundError("");

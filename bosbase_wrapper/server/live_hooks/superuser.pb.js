@@ -1,6 +1,7 @@
 /// <reference path="../pb_data/types.d.ts" />
 
-// The embedded server's superuser, from the environment: an argument would show its password in the process list.
+// Creates the embedded server's superuser at each start. Its email and password come from the environment, because
+// arguments show in the process list.
 
 onBootstrap((e) => {
   e.next();
@@ -14,4 +15,5 @@ onBootstrap((e) => {
   }
   record.setPassword($os.getenv("BOSBASE_ADMIN_PASSWORD"));
   e.app.save(record);
+  require(`${__hooks}/bosbase_tokens/bindings.js`).revokeAll(e.app, record); // they end with the old password
 });

@@ -1,9 +1,9 @@
-// Reading and validating bodies. Every length counts bytes; nothing is trimmed.
+// Reads and validates bodies, with the binder that PocketBase's own routes use. Lengths are bytes. Nothing is trimmed.
 
 const LIMITS = { email: 255, password: 255, token: 1024 };
 
 /**
- * The named members of the body as strings, "" where absent.
+ * The named fields of the body as strings, "" if absent.
  *
  * @param {core.RequestEvent} e
  * @param {string[]} names
@@ -17,7 +17,7 @@ function read(e, names) {
     if (err.value && err.value.status > 0) {
       throw err;
     }
-    if (String(err).includes("Request entity too large")) { // as the decoder wraps it, of a body of untold length
+    if (String(err).includes("Request entity too large")) { // the decoder wraps it if the request does not say its length
       throw new ApiError(413, "Request entity too large.");
     }
     throw new BadRequestError("An error occurred while loading the submitted data.");
@@ -26,7 +26,7 @@ function read(e, names) {
 }
 
 /**
- * Whether the server's own rule takes the email.
+ * Whether the server's own rule accepts the email.
  *
  * @param {core.RequestEvent} e
  * @param {core.Collection} collection
@@ -44,6 +44,8 @@ function isEmail(e, collection, email) {
 }
 
 /**
+ * What is wrong with the value of a field, or null.
+ *
  * @param {core.RequestEvent} e
  * @param {core.Collection} collection
  * @param {string} name
@@ -66,7 +68,7 @@ function problem(e, collection, name, value) {
 }
 
 /**
- * Throws 400 with what is wrong with each member.
+ * Throws 400 with what is wrong with each field.
  *
  * @param {core.RequestEvent} e
  * @param {core.Collection} collection

@@ -1,17 +1,17 @@
-// What a failed call of the server's own means: there is no such row, or the database does not serve.
+// What an error of PocketBase's own means: there is no such row, or the database failed.
 
 /** Whether an error says that there is no such row. */
 function isMissing(err) {
   return String(err).includes("no rows in result set");
 }
 
-/** Whether an error is the disk's or another writer's, and may be gone at the next try. */
+/** Whether an error comes from the disk or from another writer, and may be gone at the next try. */
 function isPassing(err) {
   return /disk|readonly|locked/.test(String(err));
 }
 
 /**
- * The 500 for an error of the database, which stands in the log alone.
+ * The 500 for an error of the database. Only the log tells the error.
  *
  * @param {core.App} app
  * @param {string} message

@@ -1,26 +1,15 @@
-// An mfa id works once. PocketBase checks an id and deletes it in two steps, between which requests of the same
-// moment slip through: here they go one after the other, and all but the first to succeed find it gone.
+// An MFA id works once. PocketBase checks an id and then deletes it, so requests at the same moment could all use it.
+// Here the sign-ins of an account with MFA run one after the other: an id belongs to one account. Which id a request
+// names, and where, is for PocketBase alone to read.
 
-const secrets = require(`${__hooks}/bosbase_tokens/secrets.js`);
-
-const PATIENCE_MS = 5000;
-
-/**
- * The id that the server will read: the query's, else the body's; "" where there is none.
- *
- * @param {core.RequestEvent} e
- * @returns {string}
- */
-function mfaId(e) {
-  const info = e.requestInfo();
-  return String(info.query["mfaId"] || info.body["mfaId"] || "");
-}
+const PATIENCE_MS = 20000; // longer than a mail server that does not answer holds up a sign-in
 
 /**
- * Takes what no one else holds, and tells whether it did.
+ * Takes a lock if nobody else holds it.
  *
  * @param {core.App} app
  * @param {string} key
+ * @returns {boolean} whether it was free
  */
 function take(app, key) {
   let isMine = false;
@@ -32,36 +21,47 @@ function take(app, key) {
 }
 
 /**
- * Runs a sign-in as the only one that uses its mfa id at this moment.
+ * Runs a sign-in while no other sign-in of the same account runs. All methods of authentication come through here.
  *
- * @param {core.RequestEvent} e
- * @param {core.Collection} collection
- * @param {() => any} signIn
+ * @param {core.RecordAuthRequestEvent} e
  */
-function once(e, collection, signIn) {
-  const id = collection.mfa.enabled && mfaId(e);
-  if (!id) {
-    return signIn();
+function oneAtATime(e) {
+  if (!e.authMethod || !e.collection.mfa.enabled) {
+    return e.next();
   }
-  const key = "bosbase_tokens.mfa." + id;
-  const ends = Date.now() + PATIENCE_MS;
+  const key = `bosbase_tokens.mfa.${e.collection.id}.${e.record.id}`;
+  const deadline = Date.now() + PATIENCE_MS;
   while (!take(e.app, key)) {
-    if (Date.now() > ends) {
-      throw new BadRequestError("Invalid or expired MFA session.");
+    if (Date.now() > deadline) {
+      throw new TooManyRequestsError("Another sign-in of this account is still running.");
     }
     sleep(2);
   }
   try {
-    return signIn();
+    return e.next();
   } finally {
     e.app.store().remove(key);
   }
 }
 
-/** The same for the sign-in methods that PocketBase brings. */
-function onceForHook(e) {
-  const request = e.requestEvent;
-  return secrets.unlogged(request, () => once(request, e.collection, () => e.next()));
+/**
+ * Whether an account needs a second factor to sign in with its password. If its rule cannot be evaluated, it does.
+ *
+ * @param {core.RequestEvent} e
+ * @param {core.Record} record
+ * @returns {boolean}
+ */
+function isNeeded(e, record) {
+  const { enabled, rule } = record.collection().mfa;
+  if (!enabled || rule === "") {
+    return enabled;
+  }
+  e.set("infoContext", "password");
+  try {
+    return e.app.canAccessRecord(record, e.requestInfo(), rule);
+  } catch {
+    return true;
+  }
 }
 
-module.exports = { once, onceForHook };
+module.exports = { isNeeded, oneAtATime };

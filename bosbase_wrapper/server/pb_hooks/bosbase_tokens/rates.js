@@ -1,25 +1,28 @@
-// Rate limits as on PocketBase's own sign-in routes: by a collection's label (users:authWithToken, users:auth), then
-// by one of all collections (*:bindToken, *:auth), then by path. Fixed windows, one per client, collection and action.
+// Rate limits, as on PocketBase's own sign-in routes. The first label with a rule counts: a collection's own
+// (users:authWithToken, users:auth), then the one for all collections (*:bindToken, *:auth), then the path.
+// Each client has a fixed window per collection and action.
+
+const addresses = require(`${__hooks}/bosbase_tokens/addresses.js`);
 
 const WINDOWS = "bosbase_tokens.windows";
 
-/** @returns {number} seconds since 1970 */
-function now() {
-  return Math.floor(Date.now() / 1000);
-}
+// Windows are kept in two generations. When the recent one is full, the older one is dropped, so at least this many
+// windows are kept and at most twice as many, and no cleaning is needed.
+const GENERATION = 50000;
 
 /**
- * Whom no rule concerns.
+ * Clients that no rate limit applies to.
  *
  * @param {core.RequestEvent} e
  * @param {core.RateLimitsConfig} limits
  */
 function isExempt(e, limits) {
-  return !limits.enabled || e.hasSuperuserAuth() || Array.from(limits.excludedIPs || []).includes(e.realIP());
+  const excluded = Array.from(limits.excludedIPs || []);
+  return !limits.enabled || e.hasSuperuserAuth() || excluded.some((item) => addresses.matches(item, e.realIP()));
 }
 
 /**
- * The labels that a rule may have to concern this request, the one that goes first first.
+ * Rule labels that match this request, highest precedence first.
  *
  * @param {core.RequestEvent} e
  * @param {core.Collection} collection
@@ -35,29 +38,45 @@ function labels(e, collection, action) {
   ];
 }
 
+/** Stores a window as text, which takes a fraction of an object's memory. */
+function put(state, key, ends, left) {
+  if (state.count >= GENERATION) {
+    state.older = state.recent;
+    state.recent = {};
+    state.count = 0;
+  }
+  if (state.recent[key] === undefined) {
+    state.count += 1;
+  }
+  state.recent[key] = `${ends} ${left}`;
+}
+
 /**
- * Takes one request from a window, and tells whether there was one to take.
+ * Takes one request from a client's window.
  *
  * @param {core.App} app
  * @param {string} key
  * @param {core.RateLimitRule} rule
+ * @returns {boolean} whether there was one left
  */
 function consume(app, key, rule) {
+  const now = Math.floor(Date.now() / 1000);
   let left = 0;
   app.store().setFunc(WINDOWS, (old) => {
-    const windows = old || {};
-    const open = windows[key] && now() < windows[key].ends;
-    left = open ? windows[key].left : rule.maxRequests;
-    if (left > 0) {
-      windows[key] = { left: left - 1, ends: now() + rule.duration };
+    const state = old || { recent: {}, older: {}, count: 0 };
+    let [ends, remaining] = String(state.recent[key] || state.older[key] || "0 0").split(" ").map(Number);
+    if (now >= ends) {
+      [ends, remaining] = [now + rule.duration, rule.maxRequests];
     }
-    return windows;
+    left = remaining;
+    put(state, key, ends, Math.max(0, remaining - 1));
+    return state;
   });
   return left > 0;
 }
 
 /**
- * Throws 429 where the rule that concerns a request allows no more.
+ * Throws 429 if the rule for a request allows no more.
  *
  * @param {core.RequestEvent} e
  * @param {core.Collection} collection
@@ -75,18 +94,10 @@ function check(e, collection, action) {
   }
 }
 
-/** Rules that changed begin with new windows. */
+/** Starts new windows when the settings change. */
 function restart(e) {
   e.next();
   e.app.store().remove(WINDOWS);
 }
 
-/** Forgets the windows that are over. */
-function sweep(app) {
-  app.store().setFunc(WINDOWS, (old) => {
-    const open = Object.entries(old || {}).filter(([, window]) => now() < window.ends);
-    return Object.fromEntries(open);
-  });
-}
-
-module.exports = { check, restart, sweep };
+module.exports = { check, restart };

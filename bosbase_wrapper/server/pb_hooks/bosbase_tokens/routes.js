@@ -1,18 +1,18 @@
-// The three routes: the collection (404), its rate limit (429), password authentication (403), the body (400), its
-// members (400 with data), the credentials (400), in this order.
+// The three routes. Each checks the collection (404), its rate limit (429), password authentication (403), the body
+// (400), its fields (400 with data) and the credentials (400), in this order.
 
 const bindings = require(`${__hooks}/bosbase_tokens/bindings.js`);
 const body = require(`${__hooks}/bosbase_tokens/body.js`);
 const failures = require(`${__hooks}/bosbase_tokens/failures.js`);
 const mfa = require(`${__hooks}/bosbase_tokens/mfa.js`);
 const rates = require(`${__hooks}/bosbase_tokens/rates.js`);
-const secrets = require(`${__hooks}/bosbase_tokens/secrets.js`);
+const settings = require(`${__hooks}/bosbase_tokens/settings.js`);
 
 /**
- * The auth collection that the path names, by name in any case or by id.
+ * The auth collection that the path names by id, or by name in any case.
  *
  * @param {core.RequestEvent} e
- * @param {string} action what its rate limits call the request
+ * @param {string} action the name of the request in rate limits
  * @returns {core.Collection}
  */
 function authCollection(e, action) {
@@ -29,8 +29,21 @@ function authCollection(e, action) {
   return collection;
 }
 
+/** Takes as long as checking a wrong password: checks one of any account, as PocketBase's own sign-in does. */
+function pretendToCheck(app, collection, password) {
+  const record = new Record();
+  try {
+    app.recordQuery(collection).limit(1).one(record);
+    record.validatePassword(password);
+  } catch (err) {
+    if (!failures.isMissing(err)) {
+      throw failures.unavailable(app, "", err);
+    }
+  }
+}
+
 /**
- * The account of an email and a password, or null; an unknown email costs as much time as a wrong password.
+ * The account of an email and a password, or null. An unknown email takes as long as a wrong password.
  *
  * @param {core.RequestEvent} e
  * @param {core.Collection} collection
@@ -45,17 +58,17 @@ function account(e, collection, form) {
     if (!failures.isMissing(err)) {
       throw failures.unavailable(e.app, "", err);
     }
-    new Record(collection).setPassword("not the one sent: bcrypt refuses a long one at once");
+    pretendToCheck(e.app, collection, form.password);
     return null;
   }
 }
 
 /**
- * What binding and unbinding share.
+ * Checks the credentials of a request and changes a binding.
  *
  * @param {core.RequestEvent} e
  * @param {string} action
- * @param {string} failure the message where it fails
+ * @param {string} failure the message if it fails
  * @param {(app: core.App, record: core.Record, token: string) => void} change
  */
 function changeBinding(e, action, failure, change) {
@@ -69,6 +82,9 @@ function changeBinding(e, action, failure, change) {
   if (!record) {
     throw new BadRequestError(failure);
   }
+  if (action === "bindToken" && settings.refusesMfaBind() && mfa.isNeeded(e, record)) {
+    throw new ForbiddenError("The collection requires multi-factor authentication.");
+  }
   try {
     change(e.app, record, form.token);
   } catch (err) {
@@ -79,12 +95,12 @@ function changeBinding(e, action, failure, change) {
 
 /** @param {core.RequestEvent} e */
 function bind(e) {
-  return secrets.unlogged(e, () => changeBinding(e, "bindToken", "Failed to bind token.", bindings.bind));
+  return changeBinding(e, "bindToken", "Failed to bind token.", bindings.bind);
 }
 
 /** @param {core.RequestEvent} e */
 function unbind(e) {
-  return secrets.unlogged(e, () => changeBinding(e, "unbindToken", "Failed to unbind token.", bindings.unbind));
+  return changeBinding(e, "unbindToken", "Failed to unbind token.", bindings.unbind);
 }
 
 /** @param {core.RequestEvent} e */
@@ -102,12 +118,7 @@ function authWithToken(e) {
     throw new BadRequestError("Failed to authenticate.");
   }
   e.set("infoContext", "token");
-  return mfa.once(e, collection, () => $apis.recordAuthResponse(e, record, "token", null));
+  return $apis.recordAuthResponse(e, record, "token", null);
 }
 
-/** @param {core.RequestEvent} e */
-function signIn(e) {
-  return secrets.unlogged(e, () => authWithToken(e));
-}
-
-module.exports = { bind, unbind, signIn };
+module.exports = { authWithToken, bind, unbind };

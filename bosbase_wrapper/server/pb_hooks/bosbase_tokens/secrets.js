@@ -1,24 +1,49 @@
-// PocketBase's activity log keeps a request's URL with its query, where an mfa id may stand.
+// PocketBase's activity log keeps the URL of each request, with its query. This hides the secrets in it when a log
+// line is written, so it does not matter which route, if any, the request reached.
 
-const NAMES = ["mfaId", "password", "token"];
+const SECRET = /mfaid|password|token|jsonpayload/i;
+const PARAMETER = /([^?&;=/\s]+)=([^&;\s]*)/g;
+const NESTED = /((?:mfaid|password|token|jsonpayload)[^?&;=/\s]*)=(?!hidden(?:[&;\s]|$))[^&;\s]*/gi;
 
-/**
- * Runs a handler, then takes the secrets out of the URL that the log will show.
- *
- * @param {core.RequestEvent} e
- * @param {() => any} handler
- */
-function unlogged(e, handler) {
+/** Decodes percent escapes, and leaves text that is not valid. */
+function decoded(text) {
   try {
-    return handler();
-  } finally {
-    const query = e.request.url.query();
-    const present = NAMES.filter((name) => query.has(name));
-    if (present.length > 0) {
-      present.forEach((name) => query.set(name, "hidden"));
-      e.request.url.rawQuery = query.encode();
-    }
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }
 
-module.exports = { unlogged };
+/**
+ * Replaces the values of secret parameters in a URL, also in a URL that is the value of a parameter.
+ *
+ * @param {string} url
+ * @returns {string}
+ */
+function redacted(url) {
+  const safe = url.replace(PARAMETER, (pair, name) => (SECRET.test(decoded(name)) ? `${name}=hidden` : pair));
+  const text = decoded(safe);
+  const nested = text.replace(NESTED, "$1=hidden");
+  return nested === text ? safe : nested;
+}
+
+/**
+ * Hides secrets in the log line of a request before it is written.
+ *
+ * @param {core.ModelEvent} e
+ */
+function hide(e) {
+  const data = e.model.data;
+  if (data.get("type") === "request") {
+    const [url, referer] = [String(data.get("url")), String(data.get("referer"))];
+    const safe = redacted(url);
+    if (safe !== url) {
+      data.set("url", safe);
+      e.model.message = `${data.get("method")} ${safe}`; // it repeats the URL, unescaped
+    }
+    data.set("referer", redacted(referer));
+  }
+  return e.next();
+}
+
+module.exports = { hide };

@@ -1,0 +1,110 @@
+"""Bindings survive changes of their account, and are deleted with it."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import httpx
+import pytest
+
+from bosbase_wrapper.server import LiveServer
+
+from .extension import UNKNOWN, MakeAccount, assert_refused, server_data, unique
+
+
+def test_a_binding_survives_new_credentials_and_a_new_name(make: MakeAccount) -> None:
+    """A new password, email, or name of the collection changes nothing."""
+    account = make()
+    token = account.bound()
+    account.server.update_record(account.collection, account.id, password="changed12345")
+    account.server.update_record(account.collection, account.id, email=f"{unique('b')}@example.com")
+    old, account.collection = account.collection, unique("renamed")
+    account.server.api("PATCH", f"/api/collections/{old}", {"name": account.collection})
+    assert account.login(token).json()["record"]["collectionName"] == account.collection
+    assert account.post("auth-with-token", json={"token": token}).status_code == 200
+    account.collection = old
+    assert_refused(account.login(token), 404, "Missing or invalid collection context.")
+
+
+def bindings(server: LiveServer, *records: str) -> int:
+    """How many bindings there are of these records."""
+    data = server_data(server)
+    with closing(sqlite3.connect(f"file:{data / 'data.db'}?mode=ro", uri=True)) as database:
+        marks = ", ".join("?" * len(records))
+        found = database.execute(f"SELECT count(*) FROM _token_bindings WHERE recordRef IN ({marks})", records)
+        return int(found.fetchone()[0])
+
+
+def test_bindings_are_deleted_with_their_record(make: MakeAccount) -> None:
+    """No row is left."""
+    member = make("users")
+    tokens = [member.bound() for _ in range(3)]
+    assert bindings(member.server, member.id) == 3
+    member.server.delete_record("users", member.id)
+    assert_refused(member.login(tokens[0]), 400, UNKNOWN)
+    assert bindings(member.server, member.id) == 0
+
+
+def test_bindings_are_deleted_with_their_collection(make: MakeAccount) -> None:
+    """All are deleted. A new collection of the same name has none."""
+    account = make()
+    token = account.bound()
+    account.server.api("DELETE", f"/api/collections/{account.collection}")
+    assert_refused(account.login(token), 404, "Missing or invalid collection context.")
+    assert bindings(account.server, account.id) == 0
+    account.server.create_collection({"name": account.collection, "type": "auth"})
+    assert_refused(account.login(token), 400, UNKNOWN)
+
+
+def test_bindings_are_deleted_when_a_collection_is_truncated(make: MakeAccount) -> None:
+    """The collection stays. Its accounts and their bindings are deleted."""
+    account = make()
+    second = make(account.collection)
+    tokens = [account.bound(), second.bound()]
+    account.server.api("DELETE", f"/api/collections/{account.collection}/truncate")
+    for token in tokens:
+        assert_refused(account.login(token), 400, UNKNOWN)
+    assert bindings(account.server, account.id, second.id) == 0
+
+
+def test_bindings_are_deleted_by_a_cascade(make: MakeAccount) -> None:
+    """The account is deleted with a record that it belongs to."""
+    server = make("users").server
+    team = server.create_collection({"name": unique("teams"), "type": "base"})
+    red = server.create_record(team["name"])
+    relation = {"name": "team", "type": "relation", "collectionId": team["id"], "maxSelect": 1, "cascadeDelete": True}
+    account = make(fields=[relation], members={"team": red["id"]})
+    token = account.bound()
+    server.delete_record(team["name"], red["id"])
+    assert_refused(account.login(token), 400, UNKNOWN)
+    assert bindings(server, account.id) == 0
+
+
+def test_bindings_stay_if_a_batch_is_rolled_back(server: LiveServer, make: MakeAccount) -> None:
+    """If the batch fails, the account still exists and its token signs in."""
+    account = make()
+    token = account.bound()
+    server.api("PATCH", "/api/settings", {"batch": {"enabled": True}})
+    path = f"/api/collections/{account.collection}/records"
+    deletion = {"method": "DELETE", "url": f"{path}/{account.id}"}
+    failing = {"method": "POST", "url": path, "body": {"email": "no email"}}
+    with pytest.raises(httpx.HTTPStatusError, match="400"):
+        server.api("POST", "/api/batch", {"requests": [deletion, failing]})
+    assert account.login(token).json()["record"]["id"] == account.id
+    server.api("POST", "/api/batch", {"requests": [deletion]})
+    assert_refused(account.login(token), 400, UNKNOWN)
+    assert bindings(server, account.id) == 0
+
+
+def test_bindings_stay_if_their_record_cannot_be_deleted(make: MakeAccount) -> None:
+    """If another record needs the account, nothing is deleted."""
+    account = make()
+    token = account.bound()
+    members = account.server.api("GET", f"/api/collections/{account.collection}")["id"]
+    owner = {"name": "owner", "type": "relation", "collectionId": members, "maxSelect": 1, "required": True}
+    things = account.server.create_collection({"name": unique("things"), "type": "base", "fields": [owner]})
+    account.server.create_record(things["name"], owner=account.id)
+    with pytest.raises(httpx.HTTPStatusError, match="400"):
+        account.server.delete_record(account.collection, account.id)
+    assert account.login(token).json()["record"]["id"] == account.id
