@@ -609,7 +609,7 @@ def at_the_same_moment(server: LiveServer, requests: list[tuple[str, dict[str, s
         connections = [stack.enter_context(socket.create_connection(("127.0.0.1", port), 60)) for _ in requests]
         bodies = [json.dumps(body).encode() for _, body in requests]
         for connection, (path, _), body in zip(connections, requests, bodies, strict=True):
-            head = f"POST {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n"
+            head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
             connection.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body[:-1])
         time.sleep(0.05)
         for connection, body in zip(connections, bodies, strict=True):
