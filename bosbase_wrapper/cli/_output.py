@@ -61,7 +61,7 @@ def write(text: str) -> None:
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except OSError as error:
-        raise _lost(error) from None
+        raise lost_output(error) from None
 
 
 def write_json(data: Mapping[str, Any]) -> None:
@@ -75,7 +75,7 @@ def flush() -> None:
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError as error:
-        raise _lost(error) from None
+        raise lost_output(error) from None
 
 
 def note(*lines: str) -> None:
@@ -91,20 +91,8 @@ def one_line(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def what_failed(error: OSError) -> str:
-    """What cannot be used, and why."""
-    reason = error.strerror or str(error)
-    if error.filename is not None:
-        return f"{error.filename}: {reason}"
-    try:
-        flush()  # it fails again if it was standard output that failed
-    except Failure as failure:
-        return str(failure)
-    return reason
-
-
-def _lost(error: OSError) -> Failure:
-    # Let go of what was not written: Python would try again, and fail, at its end.
+def lost_output(error: OSError) -> Failure:
+    """Let go of what standard output did not take: Python would write it, and fail, once more at its end."""
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
     return Failure(f"standard output cannot be written: {error.strerror}", WRONG_USAGE)

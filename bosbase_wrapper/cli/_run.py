@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import click
 
 from ._commands import PROGRAM, bosbase_tokens
-from ._output import WRONG_USAGE, Failure, flush, note, one_line, what_failed
+from ._output import Failure, flush, lost_output, note, one_line
 from ._signals import interruptible
 
 
@@ -27,9 +27,7 @@ def run(args: Sequence[str] | None) -> int:
 
 def _exit_code(args: Sequence[str] | None) -> int:
     try:
-        # A command returns None or its exit code. `--help` returns 0.
-        code = int(bosbase_tokens.main(args, PROGRAM, standalone_mode=False) or 0)
-        flush()
+        return _invoke(args)
     except click.ClickException as error:
         with contextlib.suppress(OSError):  # standard error cannot be written
             error.show()
@@ -37,9 +35,15 @@ def _exit_code(args: Sequence[str] | None) -> int:
     except Failure as failure:
         failure.show()
         return failure.exit_code
-    except OSError as error:
-        note(f"Error: {what_failed(error)}")
-        return WRONG_USAGE
+
+
+def _invoke(args: Sequence[str] | None) -> int:
+    try:
+        # A command returns None or its exit code. `--help` returns 0.
+        code = int(bosbase_tokens.main(args, PROGRAM, standalone_mode=False) or 0)
+    except OSError as error:  # not from a command (see Command.invoke): click cannot print the help or the version
+        raise lost_output(error) from None
+    flush()
     return code
 
 

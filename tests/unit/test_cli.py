@@ -610,17 +610,16 @@ def test_errors_as_json(server: RawServer, capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is a Linux device")
-@pytest.mark.parametrize("command", ["generate", "--version"])
+@pytest.mark.parametrize("unbuffered", [False, True])
+@pytest.mark.parametrize("command", ["generate", "--version", "--help"])
 def test_an_output_that_is_full(
-    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: str, unbuffered: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A token that was not written is no success; nothing is left that would fail again when Python ends."""
-    with Path("/dev/full").open("w") as full:
+    with io.TextIOWrapper(Path("/dev/full").open("wb", buffering=0 if unbuffered else -1)) as full:
         monkeypatch.setattr(sys, "stdout", full)
         assert main([command]) == 2
-    err = capsys.readouterr().err
-    assert err.startswith("Error: standard output")
-    assert err.endswith(": No space left on device\n")
+    assert capsys.readouterr().err == "Error: standard output cannot be written: No space left on device\n"
 
 
 @pytest.mark.usefixtures("secrets")
@@ -633,6 +632,14 @@ def test_a_file_that_cannot_be_written(server: RawServer, capsys: pytest.Capture
     assert out == ""
     assert err.startswith(f"Error: {tmp_path}: others can write to the folder of the session")
     assert "jwt" not in err
+
+
+@pytest.mark.usefixtures("secrets")
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that takes no files")
+def test_a_report_that_cannot_be_written(server: RawServer, capsys: pytest.CaptureFixture[str]) -> None:
+    """The line names the file."""
+    assert main(["check", server.url, *ACCOUNT, "--report", "/proc/report.html"]) == 2
+    assert "Error: /proc/report.html" in capsys.readouterr().err
 
 
 def test_an_output_that_is_closed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
