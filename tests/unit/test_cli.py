@@ -636,9 +636,9 @@ def test_a_file_that_cannot_be_written(server: RawServer, capsys: pytest.Capture
 
 @pytest.mark.usefixtures("secrets")
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that takes no files")
-def test_a_report_that_cannot_be_written(server: RawServer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_report_that_cannot_be_written(capsys: pytest.CaptureFixture[str]) -> None:
     """The line names the file."""
-    assert main(["check", server.url, *ACCOUNT, "--report", "/proc/report.html"]) == 2
+    assert main(["check", "http://127.0.0.1:1", *ACCOUNT, "--report", "/proc/report.html"]) == 2
     assert "Error: /proc/report.html" in capsys.readouterr().err
 
 
@@ -647,6 +647,25 @@ def test_an_output_that_is_closed(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     monkeypatch.setattr(sys, "stdout", None)
     assert main(["generate"]) == 2
     assert capsys.readouterr().err == "Error: standard output is closed\n"
+
+
+@pytest.mark.usefixtures("secrets", "server")
+def test_an_output_that_is_closed_and_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What prints no result needs none."""
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["unbind", *ACCOUNT]) == 0
+
+
+@pytest.mark.usefixtures("secrets", "server")
+def test_what_standard_output_held_back(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is written before the exit code says that all is well."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as gone:
+        gone.write("held back")
+        monkeypatch.setattr(sys, "stdout", gone)
+        assert main(["unbind", *ACCOUNT]) == 2
+    assert "Error: standard output cannot be written: Broken pipe\n" in capsys.readouterr().err
 
 
 def test_a_reader_that_went_away(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
