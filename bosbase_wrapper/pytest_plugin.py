@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
 import pytest
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _SERVER: Final = pytest.StashKey["LiveServer"]()
 _SETTLE_SECONDS: Final = 2.5
-_NO_PROXY: Final[Mapping[str, None]] = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}
 
 
 class RunningServer:
@@ -103,20 +102,21 @@ def bosbase_server(pytestconfig: pytest.Config) -> Generator[LiveServer | Runnin
 @pytest.fixture
 def bosbase_client(bosbase_server: LiveServer | RunningServer) -> Generator[BosBase]:
     """A client of the server for one test."""
-    import httpx
-
     from bosbase_wrapper import BosBase, ConfigurationError
+    from bosbase_wrapper._http import make_client
+    from bosbase_wrapper._options import base_url
 
-    with ExitStack() as stack:
-        http_client = None
-        if isinstance(bosbase_server, RunningServer):
-            hooks = {"response": [bosbase_server.settle]}
-            http_client = stack.enter_context(httpx.Client(event_hooks=hooks, mounts=_NO_PROXY))
-        try:
-            client = BosBase(bosbase_server.url, http_client=http_client)
-        except ConfigurationError as error:
-            raise pytest.UsageError(f"--bosbase-url: {error}") from None
-        yield stack.enter_context(client)
+    if not isinstance(bosbase_server, RunningServer):
+        with BosBase(bosbase_server.url) as client:
+            yield client
+        return
+    try:
+        http_client = make_client(base_url(bosbase_server.url))
+    except ConfigurationError as error:
+        raise pytest.UsageError(f"--bosbase-url: {error}") from None
+    http_client.event_hooks = {"response": [bosbase_server.settle]}
+    with http_client, BosBase(bosbase_server.url, http_client=http_client) as client:
+        yield client
 
 
 @pytest.fixture

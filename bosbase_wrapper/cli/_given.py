@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 
@@ -91,7 +91,7 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """The function's exit code, or None."""
         try:
-            return ctx.invoke(self.callback, Given(ctx.params))  # type: ignore[arg-type]  # click has one for each command
+            return ctx.invoke(cast("Callable[[Given], Any]", self.callback), Given(ctx.params))
         except BosBaseError as error:
             raise _output.CallFailure(error, as_json=ctx.params["json"]) from None
         except OSError as error:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bosbase_wrapper import (
-    ApiError,
     BosBaseError,
-    ConfigurationError,
     ForbiddenError,
     InvalidCredentialsError,
     MfaRequiredError,
-    ServerError,
     generate_token,
 )
 
@@ -77,11 +74,9 @@ def _bind_and_write(given: Given, collection: Collection, password: str) -> None
     _write(given, collection, password, token, bound=True)
 
 
-def _may_be_bound(error: BaseException) -> bool:
+def _may_be_bound(error: BosBaseError | KeyboardInterrupt) -> bool:
     """Whether the server may have bound the token although the call failed."""
-    if isinstance(error, ApiError) and not isinstance(error, ServerError):
-        return error.attempts > 1  # an attempt without a response came before
-    return not isinstance(error, ConfigurationError)
+    return isinstance(error, KeyboardInterrupt) or error.outcome_unknown
 
 
 def _write(given: Given, collection: Collection, password: str, token: str, *, bound: bool | None) -> None:

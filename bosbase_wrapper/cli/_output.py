@@ -106,12 +106,12 @@ def _exit_code(error: BosBaseError) -> int:
 
 def _in_words(error: BosBaseError) -> str:
     """One line, whatever the server's message holds."""
+    words = [str(error)]
+    if isinstance(error, ApiError):
+        fields = [f"{name}: {field.message} ({field.code})" for name, field in error.data.items()]
+        words = [words[0].removesuffix("".join(f"\n  {field}" for field in fields)), *fields]
     if isinstance(error, MfaRequiredError):
-        return f"{one_line(str(error))} Sign in by another method first, and set BOSBASE_MFA_ID to its mfaId."
-    if not isinstance(error, ApiError):
-        return one_line(str(error))
-    words = [f"{error.status} {error.message}".rstrip()]
-    words += [f"{name}: {field.message} ({field.code})" for name, field in error.data.items()]
+        words.append("Sign in by another method first, and set BOSBASE_MFA_ID to its mfaId.")
     if isinstance(error, InvalidCredentialsError) and error.message in _OF_BINDING:
         words.append("(wrong email or password)")
     return one_line(" ".join(words))

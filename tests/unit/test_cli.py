@@ -441,7 +441,7 @@ def test_plain_http_to_another_machine_warns(capsys: pytest.CaptureFixture[str],
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert main(["login", "--url", "http://bosbase.invalid", "--token-file", str(tmp_path)]) == 2
-    assert capsys.readouterr().err.startswith("Warning: plain http sends passwords and tokens unencrypted; ")
+    assert capsys.readouterr().err.startswith("Warning: plain http sends passwords and tokens unencrypted")
 
 
 # --- what the server answers ---
@@ -454,13 +454,14 @@ def test_plain_http_to_another_machine_warns(capsys: pytest.CaptureFixture[str],
         (refusal(400, "Failed to authenticate."), 1, "Error: 400 Failed to authenticate.\n"),
         (refusal(403), 1, "Error: 403 No.\n"),
         (refusal(404), 1, "Error: 404 No.\n"),
+        (refusal(404, "The requested resource wasn't found."), 1, "Error: 404 The requested resource wasn't found. ("),
         (refusal(413), 1, "Error: 413 No.\n"),
         (refusal(429), 1, "Error: 429 No.\n"),
         (refusal(500), 1, "Error: 500 No.\n"),
         (refusal(400, "\x1b[2Jcleared\u202e"), 1, "Error: 400 \\x1b[2Jcleared\\u202e\n"),
         (refusal(400, "Nope.\nThe token is bound to a@example.com."), 1, "Error: 400 Nope.\\nThe token is bound"),
-        (answer(200, b"<html>", "Content-Type: text/html"), 3, "Error: unexpected answer with status 200"),
-        (answer(302), 3, "Error: unexpected answer with status 302"),
+        (answer(200, b"<html>", "Content-Type: text/html"), 3, "Error: unexpected response with status 200"),
+        (answer(302), 3, "Error: unexpected response with status 302"),
         (lambda connection: connection.send(b"nonsense\r\n\r\n"), 3, "Error: "),
     ],
 )
@@ -562,6 +563,43 @@ def test_a_signal_that_somebody_else_takes_care_of(server: RawServer, sign: sign
         assert main(["login"]) == 0
     finally:
         signal.signal(sign, before)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "url", "told"),
+    [
+        ("SSL_CERT_FILE", "/nonexistent", "https://bosbase.invalid", "SSL_CERT_FILE"),
+        ("SSL_CERT_FILE", "/dev/null", "https://bosbase.invalid", "SSL_CERT_FILE"),
+        ("ALL_PROXY", "socks5://127.0.0.1:9", "https://bosbase.invalid", "ALL_PROXY"),
+        ("HTTPS_PROXY", "ftp://127.0.0.1", "https://bosbase.invalid", "HTTPS_PROXY"),
+        ("NO_PROXY", "fd07::/64", "https://bosbase.invalid", "NO_PROXY"),
+    ],
+)
+def test_trouble_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    secrets: None,
+    variable: str,
+    value: str,
+    url: str,
+    told: str,
+) -> None:
+    """One line that names the variable."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv(variable, value)
+    assert main(["login", "--url", url]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"Error: the environment variable {told}")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("secrets")
+def test_the_environment_does_not_concern_this_machine(server: RawServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain http to a loopback address needs neither a proxy nor certificates."""
+    server.script = SIGNED_IN
+    for variable in ("HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE"):
+        monkeypatch.setenv(variable, "nonsense://")
+    assert main(["login"]) == 0
 
 
 @pytest.mark.usefixtures("secrets")

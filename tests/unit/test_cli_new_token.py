@@ -310,6 +310,12 @@ def test_a_refusal_after_an_attempt_without_a_response(server: RawServer, capsys
     assert capsys.readouterr().out == sent(server)[0]["token"] + "\n"
 
 
+def test_a_server_that_is_not_there_has_bound_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """A token that cannot be bound is not shown."""
+    assert main([*GENERATE, "--url", "http://127.0.0.1:1"]) == 3
+    assert capsys.readouterr().out == ""
+
+
 @pytest.mark.parametrize(("sign", "code"), SIGNALS)
 @pytest.mark.parametrize(
     ("before", "told"),
