@@ -245,12 +245,6 @@ def generate(given: Given) -> None:
         click.Option(
             ["--report"], type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write an HTML report."
         ),
-        click.Option(
-            ["--junit"],
-            type=click.Path(dir_okay=False, path_type=Path),
-            metavar="FILE",
-            help="Write JUnit XML, for CI.",
-        ),
         JSON,
     ],
     epilog="""\b
@@ -266,7 +260,6 @@ def check(given: Given) -> int:
     """
     (password,) = given.secrets(PASSWORD)
     options = {name: given[name] for name in ("report", "strict", "fuzz")}
-    options |= {"junit": given["junit"]} if given["junit"] else {}
     try:
         from bosbase_wrapper.check import command
 
