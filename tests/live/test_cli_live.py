@@ -381,17 +381,17 @@ def test_a_log_of_serve_keeps_no_password(tmp_path: Path) -> None:
 
 
 def test_served_data_stay(tmp_path: Path) -> None:
-    """What was bound yesterday signs in today."""
-    options = ("--json", "--show-password", "--data", str(tmp_path / "data"))
-    token = generate_token()
+    """A token that was bound yesterday signs in today, although the account has a new password."""
+    options = ("--json", "--user", "user@example.com", "--data", str(tmp_path / "data"))
     with serving(*options) as process:
         facts = json.loads(lines(process, 1)[0])
-        given = {"BOSBASE_URL": facts["url"], "BOSBASE_TOKEN": token, "BOSBASE_PASSWORD": facts["password"]}
-        assert run("bind", "--collection", "_superusers", "--email", facts["email"], **given).returncode == 0
+        given = {"BOSBASE_URL": facts["url"], "BOSBASE_PASSWORD": facts["user"]["password"]}
+        bound = run("bind", "--email", "user@example.com", "--generate", **given)
+        assert bound.returncode == 0, bound.stderr
         assert ended(process, signal.SIGINT)[0] == 0
     with serving(*options) as process:
         url = json.loads(lines(process, 1)[0])["url"]
-        assert run("login", "--url", url, "--collection", "_superusers", BOSBASE_TOKEN=token).returncode == 0
+        assert run("login", "--url", url, BOSBASE_TOKEN=bound.stdout.strip()).returncode == 0
 
 
 def test_serve_on_a_port_that_is_taken(server: LiveServer, capsys: pytest.CaptureFixture[str]) -> None:
