@@ -1,10 +1,11 @@
-"""The pytest plugin: fixtures `bosbase_server`, `bosbase_client` and `bosbase_contract`, and `--bosbase-url`.
+"""The pytest plugin: the fixtures `bosbase_server`, `bosbase_client` and `bosbase_contract`, and `--bosbase-url`.
 
-Every run of pytest in the environment loads this module: what takes time to import is imported in the fixtures.
+Every run of pytest in the environment imports this module. What takes long to import is imported in the fixtures.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol
@@ -12,18 +13,22 @@ from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 import pytest
 
 if TYPE_CHECKING:
+    import httpx
+
     from bosbase_wrapper import BosBase
     from bosbase_wrapper.check import Report
     from bosbase_wrapper.server import LiveServer
 
 _SERVER: Final = pytest.StashKey["LiveServer"]()
+_SETTLE_SECONDS: Final = 2.5
 
 
 class RunningServer:
-    """The server of `--bosbase-url`: it has a `url`, and all else of LiveServer is a usage error."""
+    """The server of `--bosbase-url`. It has a `url`. Any other attribute of LiveServer is a usage error."""
 
     def __init__(self, url: str) -> None:
         self.url: Final = url
+        self._settled = False
 
     def __repr__(self) -> str:
         return f"RunningServer({self.url!r})"
@@ -33,6 +38,15 @@ class RunningServer:
             raise AttributeError(name)
         raise pytest.UsageError(f"bosbase_server.{name} needs the embedded server: leave out --bosbase-url")
 
+    def settle(self, response: httpx.Response) -> None:
+        """Wait after the first bind of the session.
+
+        If it is the first bind ever, BosBase refuses sign-ins and ignores unbinds for about 2 s.
+        """
+        if not self._settled and response.status_code == 204 and response.request.url.path.endswith("/bind-token"):
+            self._settled = True
+            time.sleep(_SETTLE_SECONDS)
+
 
 class Contract(Protocol):
     """The type of `bosbase_contract`."""
@@ -40,7 +54,7 @@ class Contract(Protocol):
     def __call__(
         self, url: str, account: Mapping[str, str], *, strict: bool = False, fuzz: int | None = None
     ) -> Report:
-        """Fails the test where the server at `url` breaks the contract."""
+        """Fails the test if the server at `url` does not implement the API correctly."""
         ...
 
 
@@ -51,7 +65,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Fail a test of a server that died at once, with the end of its log."""
+    """Fail a test at once if its server has died, with the end of the server's log."""
     server = item.config.stash.get(_SERVER, None)
     if server and "bosbase_server" in getattr(item, "fixturenames", ()):
         with _in_plain_words():
@@ -60,7 +74,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @contextmanager
 def _in_plain_words() -> Generator[None]:
-    """Shows the log of a server that is gone, and no traceback of ours."""
+    """Shows the log of a server that does not run, without a traceback of this module."""
     try:
         yield
     except RuntimeError as error:
@@ -69,7 +83,7 @@ def _in_plain_words() -> Generator[None]:
 
 @pytest.fixture(scope="session")
 def bosbase_server(pytestconfig: pytest.Config) -> Generator[LiveServer | RunningServer]:
-    """An embedded server for the session, or with `--bosbase-url` that server, of which the URL alone is known."""
+    """An embedded server for the session. With `--bosbase-url` it is that server, and only its URL is known."""
     url: str | None = pytestconfig.getoption("--bosbase-url")
     if url:
         yield RunningServer(url)
@@ -89,21 +103,28 @@ def bosbase_server(pytestconfig: pytest.Config) -> Generator[LiveServer | Runnin
 def bosbase_client(bosbase_server: LiveServer | RunningServer) -> Generator[BosBase]:
     """A client of the server for one test."""
     from bosbase_wrapper import BosBase, ConfigurationError
+    from bosbase_wrapper._http import make_client
+    from bosbase_wrapper._options import base_url
 
+    if not isinstance(bosbase_server, RunningServer):
+        with BosBase(bosbase_server.url) as client:
+            yield client
+        return
     try:
-        client = BosBase(bosbase_server.url)
+        http_client = make_client(base_url(bosbase_server.url))
     except ConfigurationError as error:
         raise pytest.UsageError(f"--bosbase-url: {error}") from None
-    with client:
+    http_client.event_hooks = {"response": [bosbase_server.settle]}
+    with http_client, BosBase(bosbase_server.url, http_client=http_client) as client:
         yield client
 
 
 @pytest.fixture
 def bosbase_contract() -> Contract:
-    """`bosbase_contract(url, account)` fails the test, with a table, where a server breaks the contract.
+    """`bosbase_contract(url, account)` fails the test, with a table, if a server does not implement the API correctly.
 
-    `account` maps `email` and `password`, and `collection` where it is not `users`. With `strict` advice fails too;
-    `fuzz` adds that many generated cases an operation. Returns the Report.
+    `account` maps `email` and `password`, and `collection` unless it is `users`. With `strict`, advice fails the test
+    too. `fuzz` adds that many generated cases for each operation. Returns the Report.
     """
     try:
         from bosbase_wrapper.check import run

@@ -1,4 +1,4 @@
-"""`bosbase-tokens`, the command line. Needs the extra `cli`."""
+"""The command `bosbase-tokens`. Requires the extra `cli`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from importlib.util import find_spec
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run a command, with the process's own arguments where none are given, and return its exit code.
+    """Run a command and return its exit code. `args` defaults to the arguments of the process.
 
-    0 done, 1 refused by the server, 2 wrong usage, 3 no answer, 130 interrupted. Raises SystemExit when a shell asks
-    for completions.
+    0 done, 1 refused by the server, 2 wrong usage, 3 no response, 130, 143 or 129 interrupted. Raises SystemExit
+    when a shell asks for completions.
     """
     if find_spec("click") is None:
         print('bosbase-tokens needs click: pip install "bosbase-wrapper[cli]"', file=sys.stderr)

@@ -2,48 +2,43 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import click
 
-from bosbase_wrapper import BosBaseError, FileAuthStore, TokenRotationError, __version__, generate_token
+from bosbase_wrapper import FileAuthStore, __version__, generate_token
 
 from ._given import COLLECTION, EMAIL, JSON, SERVER, Command, Given
-from ._secrets import OLD_TOKEN, PASSWORD, TOKEN
-
-if TYPE_CHECKING:
-    from bosbase_wrapper import Collection
+from ._output import WRONG_USAGE, Failure, one_line
+from ._secrets import OLD_TOKEN, PASSWORD, TOKEN, from_environment
 
 PROGRAM: Final = "bosbase-tokens"
 _ACCOUNT: Final = [EMAIL, *PASSWORD.options]
-_PREFIX: Final = click.Option(["--prefix"], default="bbt", show_default=True, help="What the new token begins with.")
+_PREFIX: Final = click.Option(["--prefix"], default="bbt", show_default=True, help="How the new token begins.")
 
 _END: Final = """
-Passwords and tokens are never arguments, which every process of the machine can read. They come from a file
-(--password-file, --token-file), from the environment (BOSBASE_PASSWORD, BOSBASE_TOKEN), from a prompt without echo,
-or, where standard input is no terminal, from there: one a line, the password first. --password-stdin and
---token-stdin read them from there although the environment has them.
+Passwords and tokens are never arguments, because every process of the machine can read arguments. They come from a
+file (--password-file, --token-file), from the environment (BOSBASE_PASSWORD, BOSBASE_TOKEN), from a prompt that does
+not echo, or, if standard input is not a terminal, from standard input: one a line, the password first.
+--password-stdin and --token-stdin read standard input even if the environment variable is set.
 
 \b
 Exit codes:
   0    done
-  1    refused by the server; check: a part of the contract is broken
-  2    wrong usage, or a file or the output that cannot be used
-  3    no answer
-  130  interrupted
+  1    refused by the server; check: the server does not implement the API correctly
+  2    wrong usage, or a file or an output that cannot be used
+  3    no response
+  130  interrupted by Ctrl-C; 143 by SIGTERM, 129 by SIGHUP
 
 \b
 Examples:
-  bosbase-tokens serve --data ./data
+  bosbase-tokens serve --user user@example.com
   export BOSBASE_URL=http://127.0.0.1:8090
   bosbase-tokens bind --email user@example.com --generate
   bosbase-tokens login
 
-`bosbase-tokens COMMAND --help` tells more of each.
+`bosbase-tokens COMMAND --help` describes a command.
 """
 
 
@@ -53,32 +48,44 @@ def bosbase_tokens() -> None:
     """Bind custom tokens (API keys) to accounts of a BosBase server, and sign in with them."""
 
 
+def _is_text(_context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    if value and not value.isprintable():  # bytes that are not UTF-8 too
+        raise click.BadParameter("it has characters that cannot be printed", param=option)
+    return value
+
+
 @bosbase_tokens.command(
     cls=Command,
     params=[
         click.Option(
             ["--data"], type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Keep the data here."
         ),
-        click.Option(["--port"], type=click.IntRange(0, 65535), default=0, help="A free one where none is given."),
+        click.Option(["--port"], type=click.IntRange(0, 65535), default=0, help="The port.  [default: a free one]"),
         click.Option(
-            ["--show-password"], is_flag=True, help="Print the superuser's password where this is no terminal."
+            ["--user"],
+            metavar="EMAIL",
+            callback=_is_text,
+            help="Make an account in the collection users. Print its new password and the next commands.",
+        ),
+        click.Option(
+            ["--show-password"], is_flag=True, help="Print the superuser's password even if this is not a terminal."
         ),
         JSON,
     ],
     epilog="""\b
 Examples:
-  bosbase-tokens serve
+  bosbase-tokens serve --user user@example.com
   bosbase-tokens serve --data ./data --port 8090
   bosbase-tokens serve --json --show-password
 
-Ctrl-C and SIGTERM stop it; that is its regular end, exit code 0.""",
+Ctrl-C, SIGTERM and SIGHUP stop the server. The exit code is 0 then.""",
 )
 def serve(given: Given) -> None:
     """Run an embedded server on this machine.
 
-    It needs the extra `server`, listens on 127.0.0.1, and prints its URL and how to sign in to its admin UI. The
-    superuser's password is made anew at each start. On a terminal it is printed once; elsewhere, where a log may
-    keep it, with --show-password alone.
+    Requires the extra `server`. The server listens on 127.0.0.1 only. The command prints its URL and how to sign in
+    to its admin UI. The superuser gets a new password at each start. It is printed once if this is a terminal, and
+    otherwise only with --show-password, because a log would keep it.
     """
     from ._serve import serve
 
@@ -91,7 +98,7 @@ def serve(given: Given) -> None:
         *SERVER,
         *_ACCOUNT,
         *TOKEN.options,
-        click.Option(["--generate"], is_flag=True, help="Bind a new random token, and print it."),
+        click.Option(["--generate"], is_flag=True, help="Bind a new random token and print it."),
         _PREFIX,
     ],
     epilog="""\b
@@ -100,31 +107,26 @@ Examples:
   bosbase-tokens bind --email user@example.com --token-file token.txt
   pass show bosbase | bosbase-tokens bind --email user@example.com --password-stdin
 
-A value belongs to whoever binds it last: use random ones.""",
+A token belongs to the account that binds it last. Use random tokens.""",
 )
 def bind(given: Given) -> None:
     """Bind a custom token to an account.
 
-    The token alone signs in from then on. The account is that of --email and its password. The token is given as
-    BOSBASE_TOKEN, by a file, or typed in; --generate makes a new one and prints it alone to standard output.
+    The token alone then signs in to the account. --email and the password name the account. The token comes from
+    BOSBASE_TOKEN, a file, standard input or a prompt. --generate makes a new token and prints it to standard output.
+    If it cannot be printed, it is unbound again.
     """
     if given["generate"] and (given["token_stdin"] or given["token_file"]):
         raise click.UsageError("Give either a token or --generate.")
     with given.collection() as collection:
         if given["generate"]:
-            _bind_new(given, collection)
+            from ._new_token import bind_new
+
+            bind_new(given, collection)
             return
         password, token = given.secrets(PASSWORD, TOKEN)
         collection.bind_custom_token(given["email"], password, token)
-    given.answer(_about(given, bound=True), note=_in_words(given, "The token is bound to"))
-
-
-def _bind_new(given: Given, collection: Collection) -> None:
-    (password,) = given.secrets(PASSWORD)
-    token = generate_token(given["prefix"])
-    with _handing_over(given, token, bound=None):
-        collection.bind_custom_token(given["email"], password, token)
-    given.answer(_about(given, token=token, bound=True), text=token, note=_in_words(given, "The token is bound to"))
+    given.respond(given.about(bound=True), note=given.in_words("The token is bound to"))
 
 
 @bosbase_tokens.command(
@@ -137,13 +139,13 @@ Example:
 def unbind(given: Given) -> None:
     """Unbind a custom token from an account.
 
-    It signs in no more. A token that was never bound, or that is another account's, is left as it is without a
-    word. Sessions that the token opened go on until their own end.
+    The token no longer signs in. The server also reports success for a token that was never bound, and for a token
+    of another account, which stays bound. Sessions that the token opened last until they expire.
     """
     with given.collection() as collection:
         password, token = given.secrets(PASSWORD, TOKEN)
         collection.unbind_custom_token(given["email"], password, token)
-    given.answer(_about(given, bound=False), note=_in_words(given, "The token is not bound any more to"))
+    given.respond(given.about(bound=False), note=given.in_words("The token is not bound any more to"))
 
 
 @bosbase_tokens.command(
@@ -151,12 +153,12 @@ def unbind(given: Given) -> None:
     params=[
         *SERVER,
         *TOKEN.options,
-        click.Option(["--show-token"], is_flag=True, help="Print the JWT; without --json, it alone."),
+        click.Option(["--show-token"], is_flag=True, help="Print the JWT. Without --json, print nothing else."),
         click.Option(
             ["--store"],
             type=click.Path(dir_okay=False, path_type=Path),
             metavar="FILE",
-            help="Keep the session in a file that nobody else can read, for FileAuthStore.",
+            help="Save the session for FileAuthStore, in a file that only its owner can read.",
         ),
     ],
     epilog="""\b
@@ -166,25 +168,28 @@ Examples:
   JWT=$(bosbase-tokens login --show-token)
   bosbase-tokens login --json | jq .record
 
-Where a second factor is asked for, sign in by another method first and give the mfaId that it answers in
-BOSBASE_MFA_ID.""",
+If the account requires a second factor, sign in by another method first and set BOSBASE_MFA_ID to the mfaId of
+that response.""",
 )
 def login(given: Given) -> None:
     """Sign in with a custom token.
 
-    It tells who signed in and until when. The JWT, which is a secret, is printed with --show-token alone.
+    Shows which account signed in, and when the session expires. The JWT is a secret: only --show-token prints it.
     """
     with given.collection() as collection:
         (token,) = given.secrets(TOKEN)
-        auth = collection.auth_with_token(token, mfa_id=os.environ.get("BOSBASE_MFA_ID") or None)
+        auth = collection.auth_with_token(token, mfa_id=from_environment("BOSBASE_MFA_ID") or None)
     if given["store"]:
-        FileAuthStore(given["store"]).save(auth)
+        try:
+            FileAuthStore(given["store"]).save(auth)
+        except OSError as error:
+            raise Failure(f"{error.filename or given['store']}: {error.strerror}", WRONG_USAGE) from None
     ends = auth.expires_at.isoformat() if auth.expires_at else None
     session = {"collection": auth.record.collection_name, "record": dict(auth.record), "expires_at": ends}
     jwt = auth.token if given["show_token"] else ""
-    given.answer(
+    given.respond(
         session | ({"token": jwt} if jwt else {}),
-        text=jwt,
+        text=one_line(jwt),
         note=f"Signed in to {auth.record.collection_name} as {auth.record.id}, until {ends or 'an unknown time'}.",
     )
 
@@ -200,29 +205,15 @@ Examples:
 def rotate(given: Given) -> None:
     """Replace a bound token by a new one.
 
-    It prints the new token, a random one, which is bound first and the old one unbound then. Where that stops
-    half-way, the new token is printed all the same and the exit code is not 0: bind the new one where it is not
-    bound yet, then unbind the old one.
+    Signs in with the old token first, and changes nothing if the old token is not bound. Then it binds a new random
+    token, prints it, and unbinds the old token. If the new token cannot be printed, it is unbound again and the old
+    one stays. If the rotation stops half-way, the new token has been printed and the exit code is not 0: unbind the
+    old token with `bosbase-tokens unbind`.
     """
+    from ._new_token import rotate
+
     with given.collection() as collection:
-        password, old = given.secrets(PASSWORD, OLD_TOKEN)
-        token = generate_token(given["prefix"])
-        with _handing_over(given, token, rotated=False):
-            collection.rotate_custom_token(given["email"], password, old, token)
-    note = _in_words(given, "The new token is bound, and the old one not any more, to")
-    given.answer(_about(given, token=token, rotated=True), text=token, note=note)
-
-
-@contextmanager
-def _handing_over(given: Given, token: str, **state: bool | None) -> Generator[None]:
-    """Prints a new token where the call fails, or is interrupted, and the server may know the token by then."""
-    try:
-        yield
-    except (BosBaseError, KeyboardInterrupt) as error:
-        refused = isinstance(error, BosBaseError) and not error.outcome_unknown
-        if isinstance(error, TokenRotationError) or not refused:
-            given.answer(_about(given, token=token, **state), text=token, note="The new token is bound, or may be.")
-        raise
+        rotate(given, collection)
 
 
 @bosbase_tokens.command(
@@ -236,11 +227,11 @@ Examples:
 def generate(given: Given) -> None:
     """Print a new random token.
 
-    No server is asked, and it is bound to nobody. It holds 256 random bits and a checksum, and begins with a
-    prefix by which leak scanners find it.
+    It sends nothing to a server and binds nothing. The token has 256 random bits and a checksum. Leak scanners find
+    it by its prefix.
     """
     token = generate_token(given["prefix"])
-    given.answer({"token": token}, text=token)
+    given.respond({"token": token}, text=token)
 
 
 @bosbase_tokens.command(
@@ -262,10 +253,10 @@ Examples:
   bosbase-tokens check https://example.com --email user@example.com --report report.html --strict""",
 )
 def check(given: Given) -> int:
-    """Tell whether a server keeps the contract.
+    """Check that a server implements the token API correctly.
 
-    It needs the extra `check`, takes one ordinary account, binds random tokens of its own alone, and takes every
-    one away again. Exit code 1 tells that a part of the contract is broken.
+    Requires the extra `check` and one ordinary account of the server. It binds random tokens only, and unbinds each
+    of them. Exit code 1 means that a check failed.
     """
     (password,) = given.secrets(PASSWORD)
     options = {name: given[name] for name in ("report", "strict", "fuzz")}
@@ -291,18 +282,10 @@ Examples:
 def completion(given: Given) -> None:
     """Print the completion script of a shell.
 
-    It makes the shell complete commands and options.
+    With it, the shell completes commands and options.
     """
     from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
     shells = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
     script = shells[given["shell"]](bosbase_tokens, {}, PROGRAM, "_BOSBASE_TOKENS_COMPLETE").source()
-    given.answer({"script": script}, text=script)
-
-
-def _about(given: Given, **state: str | bool | None) -> dict[str, Any]:
-    return {"collection": given["collection"], "email": given["email"], **state}
-
-
-def _in_words(given: Given, what: str) -> str:
-    return f"{what} {given['email']} in {given['collection']}."
+    given.respond({"script": script}, text=script)

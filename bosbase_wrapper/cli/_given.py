@@ -1,10 +1,10 @@
-"""What the commands share: the options of all, what was given to one, and how it answers."""
+"""What the commands share: common options, the values given to one command, and how it responds."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 
@@ -15,7 +15,7 @@ from . import _output, _secrets
 if TYPE_CHECKING:
     from bosbase_wrapper import Collection
 
-JSON: Final = click.Option(["--json"], is_flag=True, help="Print one JSON object, for programs; errors as JSON too.")
+JSON: Final = click.Option(["--json"], is_flag=True, help="Print one JSON object, for programs. Errors are JSON too.")
 COLLECTION: Final = click.Option(["--collection"], default="users", show_default=True, help="Name or id.")
 EMAIL: Final = click.Option(["--email"], required=True, help="The account's email.")
 _URL: Final = click.Option(
@@ -25,13 +25,13 @@ _TIMEOUT: Final = click.Option(
     ["--timeout"],
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help="For one attempt; 10 where none is given.",
+    help="The limit of one attempt.  [default: 10]",
 )
 SERVER: Final[list[click.Parameter]] = [_URL, COLLECTION, _TIMEOUT, JSON]
 
 
 class Given:
-    """What was given to a command."""
+    """The values given to a command."""
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self._params = params
@@ -41,8 +41,8 @@ class Given:
 
     @contextmanager
     def collection(self) -> Generator[Collection]:
-        """The collection, over a client that ends with the command."""
-        from bosbase_wrapper import BosBase  # httpx takes longer to import than `--help` should
+        """The collection, on a client that is closed at the end of the block."""
+        from bosbase_wrapper import BosBase  # importing httpx takes longer than `--help` should
 
         options = {} if self["timeout"] is None else {"timeout": self["timeout"]}
         with BosBase(self["url"], **options) as client:
@@ -52,8 +52,8 @@ class Given:
         """The values of passwords and tokens."""
         return _secrets.read(self._params, *wanted)
 
-    def answer(self, data: Mapping[str, Any], *, text: str = "", note: str = "") -> None:
-        """`data` for programs; for people `text`, which is the result, and a `note` beside it."""
+    def respond(self, data: Mapping[str, Any], *, text: str = "", note: str = "") -> None:
+        """Write `data` for programs. For people write `text`, the result, to stdout and `note` to stderr."""
         if self["json"]:
             _output.write_json(data)
             return
@@ -62,22 +62,41 @@ class Given:
         if note:
             _output.note(note)
 
+    def tell(self, note: str) -> None:
+        """Write a note for people."""
+        if not self["json"]:
+            _output.note(note)
+
+    def about(self, **state: str | bool | None) -> dict[str, Any]:
+        """The account, for programs."""
+        return {"collection": self["collection"], "email": self["email"], **state}
+
+    def in_words(self, what: str) -> str:
+        """The account, for people."""
+        return f"{what} {self['email']} in {self['collection']}."
+
 
 class Command(click.Command):
-    """A command that calls its function with what was given, and turns errors into exit codes."""
+    """A command that calls its function with the given values and turns errors into exit codes."""
 
     allow_extra_args = True
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Refuse stray arguments without repeating them, as click would: one may be a secret."""
-        stray = super().parse_args(ctx, args)
-        if stray and not ctx.resilient_parsing:
-            raise click.UsageError("An argument too many. Passwords and tokens are never arguments.", ctx)
-        return stray
+        """Refuse extra arguments without repeating them, as click would: one may be a secret."""
+        extra = super().parse_args(ctx, args)
+        if extra and not ctx.resilient_parsing:
+            raise click.UsageError("Too many arguments. Passwords and tokens are never arguments.", ctx)
+        return extra
 
     def invoke(self, ctx: click.Context) -> Any:
-        """The function's own exit code, or None."""
+        """The function's exit code, or None."""
         try:
-            return ctx.invoke(self.callback, Given(ctx.params))  # type: ignore[arg-type]  # click has one for each command
+            return ctx.invoke(cast("Callable[[Given], Any]", self.callback), Given(ctx.params))
         except BosBaseError as error:
             raise _output.CallFailure(error, as_json=ctx.params["json"]) from None
+        except OSError as error:
+            _output.flush()  # fails again if it was standard output that failed
+            what = "" if error.filename is None else f"{error.filename}: "
+            raise _output.Failure(f"{what}{error.strerror or error}", _output.WRONG_USAGE) from None
+        except KeyboardInterrupt:
+            raise click.Abort from None  # click would write to a terminal that may be gone

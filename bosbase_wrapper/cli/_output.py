@@ -1,4 +1,4 @@
-"""What the commands say: results to standard output, all else to standard error."""
+"""What the commands write: results to standard output, everything else to standard error."""
 
 from __future__ import annotations
 
@@ -10,99 +10,118 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from bosbase_wrapper import ApiError, BosBaseError, ConfigurationError, MfaRequiredError, TokenRotationError
+from bosbase_wrapper import (
+    ApiError,
+    BosBaseError,
+    ConfigurationError,
+    InvalidCredentialsError,
+    MfaRequiredError,
+)
 
 REFUSED: Final = 1
 WRONG_USAGE: Final = 2
-NO_ANSWER: Final = 3
+NO_RESPONSE: Final = 3
+
+_OF_BINDING: Final = ("Failed to bind token.", "Failed to unbind token.")
 
 
-def write(text: str) -> None:
-    """A result, at once. Raises a usage error where standard output cannot be written: a result must not get lost."""
-    if sys.stdout is None:
-        raise Failure("standard output is closed", WRONG_USAGE)
-    encoding = sys.stdout.encoding or "ascii"
-    try:
-        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
-    except OSError as error:
-        abandon()
-        raise Failure(f"standard output cannot be written: {error.strerror}", WRONG_USAGE) from None
-
-
-def abandon() -> None:
-    """Let go of what standard output did not take: Python would write it, and fail, once more at its end."""
-    with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), sys.stdout.fileno())
-
-
-def write_json(data: Mapping[str, Any]) -> None:
-    """A result for programs, as one line."""
-    write(json.dumps(data))
-
-
-def note(text: str) -> None:
-    """A line for people."""
-    with contextlib.suppress(OSError):  # nobody is there to be told
-        print(printable(text), file=sys.stderr, flush=True)
-
-
-def printable(text: str) -> str:
-    """A text without what would steer a terminal: a server's message may hold anything."""
-    return "".join(char if char.isprintable() or char == "\n" else "?" for char in text)
-
-
-class Failure(Exception):  # noqa: N818  # a command's end, which no caller handles as an error
-    """How a command ends that could not do what it was asked: a line, and the exit code."""
+class Failure(Exception):  # noqa: N818  # it ends a command, and no caller handles it as an error
+    """Ends a command with a message and an exit code."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
         self.exit_code: Final = exit_code
 
     def show(self) -> None:
-        """Tell it."""
-        note(f"Error: {self}")
+        """Write the message to standard error."""
+        note(*f"Error: {self}".split("\n"))
 
 
 class CallFailure(Failure):
-    """A call of the server that failed."""
+    """Ends a command because a call failed. `context` says what that means where the error alone does not."""
 
-    def __init__(self, error: BosBaseError, *, as_json: bool) -> None:
-        super().__init__(_in_words(error), _exit_code(error))
-        self._error = error
-        self._as_json = as_json
+    def __init__(self, error: BosBaseError, *, as_json: bool, context: str = "", kind: str = "") -> None:
+        message = f"{context}: {_in_words(error)}" if context else _in_words(error)
+        super().__init__(message, _exit_code(error))
+        self._json = _in_json(error, message, kind) if as_json else None
 
     def show(self) -> None:
-        """Tell it, as JSON where that was asked for."""
-        if self._as_json:
-            note(json.dumps({"error": _in_json(self._error)}))
+        """Write the message, or one line of JSON, to standard error."""
+        if self._json:
+            note(json.dumps({"error": self._json}))
         else:
             super().show()
+
+
+def write(text: str) -> None:
+    """Write a result to standard output, now. Raises Failure if that is not possible: a result must not get lost."""
+    if sys.stdout is None:
+        raise Failure("standard output is closed", WRONG_USAGE)
+    encoding = sys.stdout.encoding or "ascii"
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    except OSError as error:
+        raise lost_output(error) from None
+
+
+def write_json(data: Mapping[str, Any]) -> None:
+    """Write a result for programs, as one line."""
+    write(json.dumps(data))
+
+
+def flush() -> None:
+    """Write out what standard output holds back. Raises Failure if that is not possible."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        raise lost_output(error) from None
+
+
+def note(*lines: str) -> None:
+    """Write lines for people to standard error."""
+    if sys.stderr is None:  # `2>&-`; print would write to standard output
+        return
+    with contextlib.suppress(OSError):  # nobody can be told
+        print(*map(one_line, lines), sep="\n", file=sys.stderr, flush=True)
+
+
+def one_line(text: str) -> str:
+    """A text with line breaks and control characters as escapes: a server's text must not steer a terminal."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def lost_output(error: OSError) -> Failure:
+    """Let go of what standard output did not take: Python would write it, and fail, once more at its end."""
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    return Failure(f"standard output cannot be written: {error.strerror}", WRONG_USAGE)
 
 
 def _exit_code(error: BosBaseError) -> int:
     if isinstance(error, ConfigurationError):
         return WRONG_USAGE
-    return REFUSED if isinstance(_reason(error), ApiError) else NO_ANSWER
-
-
-def _reason(error: BosBaseError) -> BaseException | None:
-    return error.__cause__ if isinstance(error, TokenRotationError) else error
+    return REFUSED if isinstance(error, ApiError) else NO_RESPONSE
 
 
 def _in_words(error: BosBaseError) -> str:
-    if isinstance(error, TokenRotationError):
-        return f"{error}: {error.__cause__}"
+    """One line, whatever the server's message holds."""
+    words = [str(error)]
+    if isinstance(error, ApiError):
+        fields = [f"{name}: {field.message} ({field.code})" for name, field in error.data.items()]
+        words = [words[0].removesuffix("".join(f"\n  {field}" for field in fields)), *fields]
     if isinstance(error, MfaRequiredError):
-        return f"{error} Sign in by another method first, and give its mfaId in BOSBASE_MFA_ID."
-    return str(error)
+        words.append("Sign in by another method first, and set BOSBASE_MFA_ID to its mfaId.")
+    if isinstance(error, InvalidCredentialsError) and error.message in _OF_BINDING:
+        words.append("(wrong email or password)")
+    return one_line(" ".join(words))
 
 
-def _in_json(error: BosBaseError) -> dict[str, Any]:
-    reason = _reason(error)
-    described: dict[str, Any] = {"type": type(error).__name__, "message": str(error), "attempts": error.attempts}
-    if reason is not error:
-        described["cause"] = {"type": type(reason).__name__, "message": str(reason)}
-    if isinstance(reason, ApiError):
-        described["status"] = reason.status
-        described["data"] = {name: vars(field) for name, field in reason.data.items()}
+def _in_json(error: BosBaseError, message: str, kind: str) -> dict[str, Any]:
+    described: dict[str, Any] = {"type": kind or type(error).__name__, "message": message, "attempts": error.attempts}
+    if kind:
+        described["cause"] = {"type": type(error).__name__, "message": _in_words(error)}
+    if isinstance(error, ApiError):
+        described["status"] = error.status
+        described["data"] = {name: vars(field) for name, field in error.data.items()}
     return described

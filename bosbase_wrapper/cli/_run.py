@@ -1,43 +1,51 @@
-"""Runs a command and turns however it ends into an exit code: no traceback reaches the user."""
+"""Runs a command. Every outcome becomes an exit code and a line of text, never a traceback."""
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Sequence
 
 import click
 
 from ._commands import PROGRAM, bosbase_tokens
-from ._output import Failure, abandon, note
+from ._output import Failure, flush, lost_output, note, one_line
+from ._signals import interruptible
 
 
 def run(args: Sequence[str] | None) -> int:
     """The exit code of a command."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), interruptible() as interruption:
         warnings.filterwarnings("default", category=UserWarning)
         warnings.showwarning = _show_warning
-        return _exit_code(args)
+        try:
+            return _exit_code(args)
+        except (click.Abort, KeyboardInterrupt):
+            note("Interrupted.")
+            return interruption.exit_code
 
 
 def _exit_code(args: Sequence[str] | None) -> int:
     try:
-        # A command returns None, or an exit code of its own; `--help` ends with 0.
-        return int(bosbase_tokens.main(args, PROGRAM, standalone_mode=False) or 0)
+        return _invoke(args)
     except click.ClickException as error:
-        error.show()
+        with contextlib.suppress(OSError):  # standard error cannot be written
+            error.show()
         return error.exit_code
     except Failure as failure:
         failure.show()
         return failure.exit_code
-    except click.Abort:
-        note("Interrupted.")
-        return 130
-    except OSError as error:
-        if error.filename is None:  # no file's error, hence the output's
-            abandon()
-        note(f"Error: {error.filename or 'standard output'}: {error.strerror}")
-        return 2
+
+
+def _invoke(args: Sequence[str] | None) -> int:
+    try:
+        # A command returns None or its exit code. `--help` returns 0.
+        code = int(bosbase_tokens.main(args, PROGRAM, standalone_mode=False) or 0)
+    except OSError as error:  # not from a command (see Command.invoke): click cannot print the help or the version
+        raise lost_output(error) from None
+    flush()
+    return code
 
 
 def _show_warning(message: Warning | str, *_where: object, **_more: object) -> None:
-    note(f"Warning: {message}")
+    note(f"Warning: {one_line(str(message))}")

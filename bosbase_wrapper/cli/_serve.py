@@ -2,46 +2,53 @@
 
 from __future__ import annotations
 
+import json
+import secrets
+import shlex
 import signal
 import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode
 
 from ._given import Given
-from ._output import NO_ANSWER, WRONG_USAGE, Failure, note
+from ._output import NO_RESPONSE, REFUSED, WRONG_USAGE, Failure, note
+from ._signals import ENDING
 
 if TYPE_CHECKING:
     from bosbase_wrapper.server import LiveServer
 
 _LOOK_EVERY_SECONDS: Final = 0.5
+_USERS: Final = "users"
 
 
 def serve(given: Given) -> None:
-    """Run the server until Ctrl-C or SIGTERM."""
+    """Run the server until a signal stops it."""
     from bosbase_wrapper.server import LiveServer
 
     server = LiveServer(given["data"], given["port"])
     with _stopping(server):
         _start(server)
-        _tell(given, server)
+        user = _make_user(server, given["user"]) if given["user"] else None
+        _tell(given, server, user)
         _watch(server)
     note("Stopped.")
 
 
 @contextmanager
 def _stopping(server: LiveServer) -> Generator[None]:
-    """Ends quietly at Ctrl-C and SIGTERM, and stops the server however it ends."""
-    handlers = {sign: signal.getsignal(sign) for sign in (signal.SIGINT, signal.SIGTERM)}
-    for sign in handlers:
-        signal.signal(sign, signal.default_int_handler)  # SIGINT too: a shell's `&` lets it be ignored
+    """Stops the server, however the block ends. Ctrl-C, SIGTERM and SIGHUP are its regular end."""
+    ending = [signal.SIGINT, *ENDING]
+    handlers = {sign: signal.getsignal(sign) for sign in ending}
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets `serve &` ignore it
     try:
         yield
     except KeyboardInterrupt:
         pass
     finally:
-        for sign in handlers:
+        for sign in ending:
             signal.signal(sign, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave the server running
         server.stop()
         for sign, handler in handlers.items():
@@ -61,22 +68,52 @@ def _watch(server: LiveServer) -> None:
         try:
             server.require_running()
         except RuntimeError as error:
-            raise Failure(str(error), NO_ANSWER) from None
+            raise Failure(str(error), NO_RESPONSE) from None
 
 
-def _tell(given: Given, server: LiveServer) -> None:
-    # A terminal forgets; what is written elsewhere is a log, and keeps the password.
-    on_terminal = sys.stdout is not None and sys.stdout.isatty()
-    password = server.admin_password if on_terminal or given["show_password"] else None
+def _make_user(server: LiveServer, email: str) -> dict[str, str]:
+    """Give an account a new password; make the account first if there is none."""
+    import httpx  # takes longer to import than `--help` should
+
+    password = secrets.token_urlsafe(18)
+    query = urlencode({"filter": f"email = {json.dumps(email, ensure_ascii=False)}"})
+    try:
+        found = server.api("GET", f"/api/collections/{_USERS}/records?{query}")["items"]
+        if found:
+            server.update_record(_USERS, found[0]["id"], password=password)
+        else:
+            server.create_record(_USERS, email=email, password=password)
+    except (httpx.HTTPError, RuntimeError) as error:
+        raise Failure(f"the account of --user cannot be made: {error}", REFUSED) from None
+    return {"collection": _USERS, "email": email, "password": password}
+
+
+def _tell(given: Given, server: LiveServer, user: dict[str, str] | None) -> None:
+    # A terminal forgets. Anywhere else the output may be a log, which keeps the password.
+    shown = given["show_password"] or (sys.stdout is not None and sys.stdout.isatty())
+    password = server.admin_password if shown else None
     data = str(given["data"]) if given["data"] else None
     rows = {
         "Server": server.url,
         "Admin UI": f"{server.url}/_/",
         "Superuser": server.admin_email,
-        "Password": password or "not shown, since this is no terminal: --show-password shows it",
-        "Data": data or "in a temporary folder, which goes when the server stops",
+        "Password": password or "not shown, since this is not a terminal: use --show-password",
+        "Data": data or "in a temporary folder that is removed when the server stops",
     }
     table = "\n".join(f"{name + ':':<11}{value}" for name, value in rows.items())
     facts = {"url": server.url, "admin_url": f"{server.url}/_/", "email": server.admin_email, "password": password}
-    note_ = "The superuser's password is new at each start, and shown this once. Ctrl-C stops the server."
-    given.answer(facts | {"data": data}, text=table, note=note_)
+    text = table + (_next_commands(server.url, user) if user else "")
+    once = "The superuser's password is new at each start and shown only once. " if shown else ""
+    given.respond(facts | {"data": data, "user": user}, text=text, note=f"{once}Ctrl-C stops the server.")
+
+
+def _next_commands(url: str, user: dict[str, str]) -> str:
+    """What signs in the account with a token: ready to paste into a shell."""
+    email = shlex.quote(user["email"])
+    return f"""
+
+# The account {user["email"]} gets a new password at each start. Paste this into another terminal:
+export BOSBASE_URL={url}
+export BOSBASE_PASSWORD={user["password"]}
+export BOSBASE_TOKEN="$(bosbase-tokens bind --email {email} --generate)"
+bosbase-tokens login"""

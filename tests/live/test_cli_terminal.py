@@ -9,6 +9,7 @@ import subprocess
 import sys
 import termios
 import time
+from pathlib import Path
 from typing import Self
 
 import httpx
@@ -44,6 +45,7 @@ class Terminal:
             env=environment(**variables),
         )
         self._theirs = theirs
+        self._open = True
         self.shown = ""
 
     def __enter__(self) -> Self:
@@ -52,8 +54,14 @@ class Terminal:
     def __exit__(self, *_exc_info: object) -> None:
         self._process.kill()
         self._process.wait()
-        os.close(self._theirs)
-        os.close(self._ours)
+        self.close()
+
+    def close(self) -> None:
+        """Close the window."""
+        if self._open:
+            os.close(self._theirs)
+            os.close(self._ours)
+        self._open = False
 
     @property
     def echoes(self) -> bool:
@@ -82,6 +90,9 @@ class Terminal:
         return self._process.returncode
 
     def _read(self, seconds: float) -> bool:
+        if not self._open:
+            time.sleep(seconds)
+            return False
         if not select.select([self._ours], [], [], seconds)[0]:
             return False
         self.shown += os.read(self._ours, 65536).decode().replace("\r\n", "\n")
@@ -144,3 +155,13 @@ def test_serve_in_the_foreground() -> None:
         assert "Traceback" not in terminal.shown
     with pytest.raises(httpx.ConnectError):
         httpx.get(rows["Server"])
+
+
+def test_the_terminal_of_serve_is_closed(tmp_path: Path) -> None:
+    """The window is gone, and with it the server and its folder: nothing can be told any more."""
+    with Terminal("serve", TMPDIR=str(tmp_path)) as terminal:
+        terminal.wait_for("Ctrl-C stops the server.\n")
+        assert len(list(tmp_path.iterdir())) == 1
+        terminal.close()
+        assert terminal.exit_code() == 0
+    assert list(tmp_path.iterdir()) == []

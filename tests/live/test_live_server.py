@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bosbase_wrapper import BosBase
+from bosbase_wrapper import BosBase, generate_token
 from bosbase_wrapper.server import LiveServer, hooks_dir
 from bosbase_wrapper.server._process import Process
 
@@ -96,7 +96,7 @@ def test_start_and_stop_may_be_called_more_than_once_and_leave_nothing(temporary
     assert list(temporary.iterdir()) == []
     ends = time.monotonic() + 20
     while processes_with(str(temporary)) and time.monotonic() < ends:
-        time.sleep(0.02)  # the watcher beside the server ends a moment after it
+        time.sleep(0.02)  # the watcher ends a moment after the server
     assert processes_with(str(temporary)) == []
 
 
@@ -158,6 +158,76 @@ def test_records_and_collections() -> None:
         server.delete_record("members", made["id"])
         with pytest.raises(httpx.HTTPStatusError, match="404"):
             server.update_record("members", made["id"], nick="C")
+
+
+def test_what_the_server_refuses_is_told_in_its_words(server: LiveServer) -> None:
+    """The status, the message and each invalid field, at whatever depth; no password is repeated."""
+    account = {"email": f"{generate_token('a')}@example.com", "password": "password-canary"}
+    made = server.create_record("users", **account)
+    unique = r"^400 Failed to create record\.\n  email: Value must be unique\. \(validation_not_unique\)$"
+    with pytest.raises(httpx.HTTPStatusError, match=unique) as caught:
+        server.create_record("users", **account)
+    assert caught.value.response.json()["data"]["email"]["code"] == "validation_not_unique"
+    assert "canary" not in repr(caught.value)
+    with pytest.raises(httpx.HTTPStatusError, match=r"^400 .*\n  email: .*\n  password: .*8 character"):
+        server.update_record("users", made["id"], email="none", password="short")
+    with pytest.raises(httpx.HTTPStatusError, match=r"\n  fields\.\d+\.name: .* \(validation_"):
+        server.create_collection({"name": generate_token("c"), "fields": [{"name": "a b", "type": "text"}]})
+    with pytest.raises(httpx.HTTPStatusError, match=r"^404 "):
+        server.api("HEAD", "/api/nothing")
+
+
+@pytest.mark.timeout(60)
+def test_the_superusers_session_is_renewed(tmp_path: Path) -> None:
+    """Its end turns no call into a guest's: `users` takes records from guests, who cannot set `verified`."""
+    with LiveServer() as server:
+        collection = server.api("GET", "/api/collections/_superusers")
+        session = {"authToken": {**collection["authToken"], "duration": 10}}
+        server.api("PATCH", "/api/collections/_superusers", session)
+        server.api("PATCH", "/api/collections/_superusers", {"authToken": {"secret": "s" * 50}})  # ends all sessions
+        server.create_collection({"name": "first", "type": "auth"})
+        time.sleep(11)
+        made = server.create_record("users", email="a@example.com", password="password1234", verified=True)
+        assert made["verified"] is True
+        server.create_collection({"name": "second", "type": "auth"})
+
+
+@needs_proc
+def test_calls_share_a_connection(temporary: Path) -> None:
+    """It is kept from call to call, and closed when the server stops."""
+    with LiveServer() as server:
+        port = int(server.url.rpartition(":")[2])
+        for _ in range(5):
+            server.api("GET", "/api/settings")
+        assert connections_to(port) == 1
+    assert connections_to(port) == 0
+
+
+def connections_to(port: int) -> int:
+    """How many established connections lead to a port of this machine."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(row[2] == f"0100007F:{port:04X}" and row[3] == "01" for row in rows)
+
+
+def test_a_call_of_a_server_that_is_gone(temporary: Path) -> None:
+    """RuntimeError with the end of its log: before the start, after a crash, after the end."""
+    server = LiveServer()
+    with pytest.raises(RuntimeError, match="does not run"):
+        server.api("GET", "/api/settings")
+    with server:
+        assert server.pid is not None
+        with pytest.raises(httpx.UnsupportedProtocol):  # the caller's fault, not the server's
+            server.api("GET", "ftp://127.0.0.1/")
+        os.kill(server.pid, signal.SIGKILL)
+        with pytest.raises((RuntimeError, httpx.TransportError)):
+            server.api("GET", "/api/settings")
+        while server.pid is not None:
+            time.sleep(0.02)
+        with pytest.raises(RuntimeError, match=r"does not run:\n(.*\n)*.*Server started"):
+            server.api("GET", "/api/settings")
+        server.kill()
+        with pytest.raises(RuntimeError, match=r"does not run:\n(.*\n)*.*Server started"):
+            server.create_record("users")
 
 
 def test_a_port_of_ones_own(temporary: Path) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
 import pytest
 
-import bosbase_wrapper.check  # noqa: F401  # see `plain`
+import bosbase_wrapper.check  # noqa: F401  # see `loaded`
 from bosbase_wrapper import BosBase, InvalidCredentialsError, generate_token
 from bosbase_wrapper.server import LiveServer
 from tests.faults.raw_server import RawServer
@@ -21,15 +26,21 @@ pytest_plugins = ["pytester"]
 PASSWORD = "password-canary"
 
 
-@pytest.fixture(autouse=True)
-def plain(pytester: pytest.Pytester, server: LiveServer) -> None:
-    """A user's suite: warnings are errors, and it is about nothing but the plugin.
+@pytest.fixture(scope="module", autouse=True)
+def loaded(server: LiveServer) -> None:
+    """Every module of the client is imported.
 
-    A run of pytest inside of this one forgets the modules that it was the first to import, and a second copy of
-    httpcore's errors would be caught by nobody: so a call of the outer run's comes first.
+    A run of pytest inside this one forgets the modules that it was the first to import. Nobody would catch the
+    errors of a second copy of httpcore.
     """
     with BosBase(server.url) as client, pytest.raises(InvalidCredentialsError):
         client.collection("users").auth_with_token("token-canary")
+    httpx.get(f"{server.url}/api/health", trust_env=False)
+
+
+@pytest.fixture(autouse=True)
+def plain(pytester: pytest.Pytester) -> None:
+    """A user's suite: warnings are errors, and it is about nothing but the plugin."""
     pytester.makeini("[pytest]\nfilterwarnings = error\naddopts = -p no:cacheprovider")
 
 
@@ -122,6 +133,82 @@ def test_a_server_that_runs_already(pytester: pytest.Pytester, server: LiveServe
     result.stdout.fnmatch_lines(
         ["*UsageError: bosbase_server.create_record needs the embedded server: leave out --bosbase-url"]
     )
+
+
+class FreshBosBase(BaseHTTPRequestHandler):
+    """A proxy that behaves as a BosBase does for 2 s after the first bind ever."""
+
+    protocol_version = "HTTP/1.1"
+    behind = ""
+    settled_at = float("inf")
+
+    def do_POST(self) -> None:
+        """Passes a call on, if the table of bindings is known by now."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        operation = self.path.rpartition("/")[2]
+        if operation != "bind-token" and time.monotonic() < type(self).settled_at:
+            refused = {"status": 400, "message": "Failed to authenticate.", "data": {}}
+            self.respond(204) if operation == "unbind-token" else self.respond(400, json.dumps(refused).encode())
+            return
+        headers = {"Content-Type": "application/json"}
+        passed_on = httpx.post(type(self).behind + self.path, content=body, headers=headers, trust_env=False)
+        if type(self).settled_at == float("inf"):
+            type(self).settled_at = time.monotonic() + 2
+        self.respond(passed_on.status_code, passed_on.content)
+
+    def respond(self, status: int, body: bytes = b"") -> None:
+        """Sends a whole response."""
+        self.send_response(status)
+        if status != 204:
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_args: object) -> None:
+        """Keeps standard error to the suite."""
+
+
+@pytest.fixture
+def fresh(server: LiveServer) -> Iterator[str]:
+    """The URL of a BosBase to which no token was ever bound."""
+    handler = type("Handler", (FreshBosBase,), {"behind": server.url})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{proxy.server_port}"
+        proxy.shutdown()
+
+
+def test_a_fresh_bosbase(
+    pytester: pytest.Pytester, server: LiveServer, fresh: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session waits once, after its first bind; a proxy of the environment is not asked for this machine."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    email = f"{generate_token('a')}@example.com"
+    server.create_record("users", email=email, password=PASSWORD)
+    pytester.makepyfile(
+        f"""
+        import time
+        import pytest
+        from bosbase_wrapper import InvalidCredentialsError, generate_token
+
+        seconds = []
+
+        @pytest.mark.parametrize("number", [1, 2])
+        def test_life(bosbase_client, number):
+            users, token = bosbase_client.collection("users"), generate_token()
+            account = ({email!r}, {PASSWORD!r}, token)
+            started = time.monotonic()
+            users.bind_custom_token(*account)
+            seconds.append(time.monotonic() - started)
+            assert users.auth_with_token(token).record.id
+            users.unbind_custom_token(*account)
+            with pytest.raises(InvalidCredentialsError):
+                users.auth_with_token(token)
+            assert len(seconds) == 1 or seconds[0] > 2 > seconds[1]
+        """
+    )
+    pytester.runpytest_inprocess("--bosbase-url", fresh).assert_outcomes(passed=2)
 
 
 def test_a_url_that_is_none(pytester: pytest.Pytester) -> None:

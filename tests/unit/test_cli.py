@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -128,15 +129,6 @@ def test_bind_sends_what_it_was_given(server: RawServer, capsys: pytest.CaptureF
 
 
 @pytest.mark.usefixtures("secrets")
-def test_bind_generate_binds_what_it_prints(server: RawServer, capsys: pytest.CaptureFixture[str]) -> None:
-    """A new token goes to the server and to standard output, whatever BOSBASE_TOKEN holds."""
-    assert main(["bind", *ACCOUNT, "--generate", "--prefix", "ci"]) == 0
-    (body,) = sent(server)
-    assert body["token"].startswith("ci_")
-    assert capsys.readouterr().out == body["token"] + "\n"
-
-
-@pytest.mark.usefixtures("secrets")
 @pytest.mark.parametrize(
     ("command", "told"),
     [
@@ -220,6 +212,53 @@ def test_secrets_of_standard_input(
     assert sent(server) == [{"email": "user@example.com", "password": password, "token": token}]
 
 
+BOM = "\ufeff"
+
+
+@pytest.mark.parametrize("content", ["tk\n", "tk\r\n", "tk", f"{BOM}tk", f"{BOM}tk\r\n"])
+@pytest.mark.parametrize("source", ["environment", "file", "standard input"])
+def test_a_newline_and_a_byte_order_mark_are_removed(
+    server: RawServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    content: str,
+    source: str,
+) -> None:
+    """Editors, shells and secret managers add them, wherever the secret comes from."""
+    server.script = SIGNED_IN
+    (tmp_path / "token").write_text(content, newline="")
+    if source == "environment":
+        monkeypatch.setenv("BOSBASE_TOKEN", content)
+    if source == "standard input":
+        monkeypatch.setattr(sys, "stdin", piped(content.encode()))
+    assert main(["login", *(["--token-file", str(tmp_path / "token")] if source == "file" else [])]) == 0
+    assert sent(server) == [{"token": "tk"}]
+    assert "Warning" not in capsys.readouterr().err
+
+
+def test_an_mfa_id_with_a_newline(server: RawServer, monkeypatch: pytest.MonkeyPatch, secrets: None) -> None:
+    """The same for the third variable."""
+    server.script = SIGNED_IN
+    monkeypatch.setenv("BOSBASE_MFA_ID", "m1\n")
+    assert main(["login"]) == 0
+    assert sent(server) == [{"token": TOKEN, "mfaId": "m1"}]
+
+
+@pytest.mark.parametrize("value", ["tk ", "\ttk", "tk\n\n", "tk\u00a0", "t\u200bk", "t\nk"])
+def test_white_space_that_is_left_is_told(
+    server: RawServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], value: str
+) -> None:
+    """It may be meant, so it is sent; the hint does not repeat it."""
+    server.script = SIGNED_IN
+    monkeypatch.setenv("BOSBASE_TOKEN", value)
+    assert main(["login"]) == 0
+    assert sent(server) == [{"token": value.removesuffix("\n")}]
+    err = capsys.readouterr().err
+    assert err.startswith("Warning: the custom token has white space at its start or end, or characters that cannot")
+    assert value not in err
+
+
 class Terminal(io.BytesIO):
     """A standard input at which somebody types."""
 
@@ -258,12 +297,23 @@ def binary(folder: Path) -> list[str]:
     return ["--token-file", str(folder / "binary")]
 
 
+def utf16(folder: Path) -> list[str]:
+    (folder / "utf16").write_bytes("token".encode("utf-16"))
+    return ["--token-file", str(folder / "utf16")]
+
+
+def too_large(folder: Path) -> list[str]:
+    return ["--token-file", "/dev/zero"]
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
         (unreadable, "The file of --token-file cannot be read: No such file or directory."),
         (empty, "The file of --token-file is empty."),
-        (binary, "The file of --token-file is not UTF-8 text."),
+        (binary, "The file of --token-file is not UTF-8 text.\n"),
+        (utf16, "The file of --token-file is not UTF-8 text. It looks like UTF-16: save it as UTF-8.\n"),
+        (too_large, "The file of --token-file is larger than 64 KiB.\n"),
         (lambda _: ["--token-stdin", "--token-file", "x"], "Give either --token-stdin or --token-file."),
         (lambda _: ["--token-stdin"], "No custom token: set BOSBASE_TOKEN, give --token-file, pipe it in"),
     ],
@@ -290,6 +340,7 @@ def test_secrets_that_are_not_to_be_had(
         (b"pw", "No custom token: set BOSBASE_TOKEN"),
         (b"pw\n", "No custom token: set BOSBASE_TOKEN"),
         (b"\xff", "Standard input is not UTF-8 text."),
+        (b"x" * 65537, "Standard input is larger than 64 KiB."),
     ],
 )
 def test_standard_input_without_the_secrets(
@@ -303,6 +354,28 @@ def test_standard_input_without_the_secrets(
     monkeypatch.setattr(sys, "stdin", None if stdin is None else piped(stdin))
     assert main(["bind", *ACCOUNT]) == 2
     assert told in capsys.readouterr().err
+    assert server.requests == []
+
+
+def test_standard_input_that_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """As in `bosbase-tokens login 0> file`: the error names it."""
+    with (tmp_path / "file").open("wb") as written, os.fdopen(written.fileno(), "r", closefd=False) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert main(["login", "--url", "http://127.0.0.1:1"]) == 2
+    assert "Standard input cannot be read: Bad file descriptor." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["BOSBASE_PASSWORD", "BOSBASE_TOKEN"])
+@pytest.mark.usefixtures("secrets")
+def test_a_variable_that_is_no_text(
+    server: RawServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """The error names the variable."""
+    monkeypatch.setenv(name, "caf\udce9")
+    assert main(["bind", *ACCOUNT]) == 2
+    assert f"Error: {name} is not UTF-8 text.\n" in capsys.readouterr().err
     assert server.requests == []
 
 
@@ -368,7 +441,7 @@ def test_plain_http_to_another_machine_warns(capsys: pytest.CaptureFixture[str],
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert main(["login", "--url", "http://bosbase.invalid", "--token-file", str(tmp_path)]) == 2
-    assert capsys.readouterr().err.startswith("Warning: plain http sends passwords and tokens unencrypted; ")
+    assert capsys.readouterr().err.startswith("Warning: plain http sends passwords and tokens unencrypted")
 
 
 # --- what the server answers ---
@@ -381,12 +454,14 @@ def test_plain_http_to_another_machine_warns(capsys: pytest.CaptureFixture[str],
         (refusal(400, "Failed to authenticate."), 1, "Error: 400 Failed to authenticate.\n"),
         (refusal(403), 1, "Error: 403 No.\n"),
         (refusal(404), 1, "Error: 404 No.\n"),
+        (refusal(404, "The requested resource wasn't found."), 1, "Error: 404 The requested resource wasn't found. ("),
         (refusal(413), 1, "Error: 413 No.\n"),
         (refusal(429), 1, "Error: 429 No.\n"),
         (refusal(500), 1, "Error: 500 No.\n"),
-        (refusal(400, "\x1b[2Jcleared\u202e"), 1, "Error: 400 ?[2Jcleared?\n"),
-        (answer(200, b"<html>", "Content-Type: text/html"), 3, "Error: unexpected answer with status 200"),
-        (answer(302), 3, "Error: unexpected answer with status 302"),
+        (refusal(400, "\x1b[2Jcleared\u202e"), 1, "Error: 400 \\x1b[2Jcleared\\u202e\n"),
+        (refusal(400, "Nope.\nThe token is bound to a@example.com."), 1, "Error: 400 Nope.\\nThe token is bound"),
+        (answer(200, b"<html>", "Content-Type: text/html"), 3, "Error: unexpected response with status 200"),
+        (answer(302), 3, "Error: unexpected response with status 302"),
         (lambda connection: connection.send(b"nonsense\r\n\r\n"), 3, "Error: "),
     ],
 )
@@ -401,6 +476,40 @@ def test_an_answer_that_is_no_session(
     assert err.startswith(told)
     assert "Traceback" not in err
     assert TOKEN not in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("secrets")
+@pytest.mark.parametrize("command", ["bind", "unbind"])
+def test_wrong_credentials_are_told_as_such(
+    server: RawServer, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """The server's words alone do not say what is wrong."""
+    server.script = refusal(400, f"Failed to {command} token.")
+    assert main([command, *ACCOUNT]) == 1
+    assert capsys.readouterr().err == f"Error: 400 Failed to {command} token. (wrong email or password)\n"
+    server.script = refusal(400, "Something else.")
+    assert main([command, *ACCOUNT]) == 1
+    assert capsys.readouterr().err == "Error: 400 Something else.\n"
+
+
+@pytest.mark.usefixtures("secrets")
+def test_fields_of_an_error_are_on_its_line(server: RawServer, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line break in a name or in a message starts no line of its own."""
+    server.script = refusal(400, "Invalid.", **{"em\nail": {"code": "c\n", "message": "No.\nWarning: x"}})
+    assert main(["bind", *ACCOUNT]) == 1
+    assert capsys.readouterr().err == "Error: 400 Invalid. em\\nail: No.\\nWarning: x (c\\n)\n"
+
+
+@pytest.mark.usefixtures("secrets")
+def test_a_session_with_line_breaks_is_told_on_one_line(server: RawServer, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its record is the server's text too."""
+    record = RECORD | {"collectionName": "users\nError: x", "id": "r\x1b[2J"}
+    body = json.dumps({"token": "a.jwt.canary", "record": record}).encode()
+    server.script = answer(200, body, "Content-Type: application/json")
+    assert main(["login"]) == 0
+    told = "Signed in to users\\nError: x as r\\x1b[2J, until an unknown time.\n"
+    assert capsys.readouterr().err == told
 
 
 @pytest.mark.usefixtures("secrets")
@@ -418,6 +527,90 @@ def test_a_timeout_is_3(server: RawServer, capsys: pytest.CaptureFixture[str]) -
     assert main(["login", "--timeout", "0.3", "--json"]) == 3
     error = error_of(capsys.readouterr().err)
     assert (error["type"], error["attempts"]) == ("RequestTimeoutError", 1)
+
+
+@pytest.mark.usefixtures("secrets")
+@pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_interrupts(
+    server: RawServer, capsys: pytest.CaptureFixture[str], sign: signal.Signals, code: int
+) -> None:
+    """With the exit code that shells expect; the handlers are as before."""
+    before = signal.getsignal(sign)
+
+    def interrupt(connection: Connection) -> None:
+        os.kill(os.getpid(), sign)
+        connection.over.wait(5)
+
+    server.script = interrupt
+    assert main(["login", "--timeout", "5"]) == code
+    assert capsys.readouterr() == ("", "Interrupted.\n")
+    assert signal.getsignal(sign) is before
+
+
+@pytest.mark.usefixtures("secrets")
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, lambda *_: None], ids=["nohup", "a handler of the program"])
+def test_a_signal_that_somebody_else_takes_care_of(server: RawServer, sign: signal.Signals, handler: Any) -> None:
+    """The command goes on."""
+
+    def interrupt(connection: Connection) -> None:
+        os.kill(os.getpid(), sign)
+        SIGNED_IN(connection)
+
+    server.script = interrupt
+    before = signal.signal(sign, handler)
+    try:
+        assert main(["login"]) == 0
+    finally:
+        signal.signal(sign, before)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "url", "told"),
+    [
+        ("SSL_CERT_FILE", "/nonexistent", "https://bosbase.invalid", "SSL_CERT_FILE"),
+        ("SSL_CERT_FILE", "/dev/null", "https://bosbase.invalid", "SSL_CERT_FILE"),
+        ("ALL_PROXY", "socks5://127.0.0.1:9", "https://bosbase.invalid", "ALL_PROXY"),
+        ("HTTPS_PROXY", "ftp://127.0.0.1", "https://bosbase.invalid", "HTTPS_PROXY"),
+        ("NO_PROXY", "fd07::/64", "https://bosbase.invalid", "NO_PROXY"),
+    ],
+)
+def test_trouble_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    secrets: None,
+    variable: str,
+    value: str,
+    url: str,
+    told: str,
+) -> None:
+    """One line that names the variable."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv(variable, value)
+    assert main(["login", "--url", url]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"Error: the environment variable {told}")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("secrets")
+def test_the_environment_does_not_concern_this_machine(server: RawServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain http to a loopback address needs neither a proxy nor certificates."""
+    server.script = SIGNED_IN
+    for variable in ("HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE"):
+        monkeypatch.setenv(variable, "nonsense://")
+    assert main(["login"]) == 0
+
+
+@pytest.mark.usefixtures("secrets")
+def test_a_command_in_another_thread(server: RawServer) -> None:
+    """Handlers of signals cannot be set there, and are not needed."""
+    server.script = SIGNED_IN
+    codes: list[int] = []
+    thread = threading.Thread(target=lambda: codes.append(main(["login"])))
+    thread.start()
+    thread.join()
+    assert codes == [0]
 
 
 @pytest.mark.usefixtures("secrets")
@@ -451,97 +644,20 @@ def test_errors_as_json(server: RawServer, capsys: pytest.CaptureFixture[str]) -
     assert error["attempts"] == 1
 
 
-# --- a fresh token is never lost ---
-
-
-@pytest.mark.usefixtures("secrets")
-def test_rotate_prints_the_new_token(server: RawServer, capsys: pytest.CaptureFixture[str]) -> None:
-    """It is bound first, then the old one is unbound."""
-    assert main(["rotate", *ACCOUNT, "--prefix", "billing"]) == 0
-    bind, unbind = sent(server)
-    assert bind["token"].startswith("billing_")
-    assert b"bind-token" in server.requests[0]
-    assert b"unbind-token" in server.requests[1]
-    assert unbind["token"] == TOKEN
-    assert capsys.readouterr().out == bind["token"] + "\n"
-
-
-@pytest.mark.usefixtures("secrets")
-def test_rotate_that_is_refused_prints_no_token(server: RawServer, capsys: pytest.CaptureFixture[str]) -> None:
-    """Nothing was changed, and a token that is bound to nobody would only mislead."""
-    server.script = refusal(400, "Failed to bind token.")
-    assert main(["rotate", *ACCOUNT]) == 1
-    assert capsys.readouterr().out == ""
-
-
-@pytest.mark.usefixtures("secrets")
-@pytest.mark.parametrize(
-    ("scripts", "code", "reason"),
-    [
-        ([DONE, refusal(403)], 1, "ForbiddenError"),
-        ([refusal(500)], 1, "ServerError"),
-        ([DONE, answer(302)], 3, "UnexpectedResponseError"),
-    ],
-)
-def test_rotate_that_stops_half_way_prints_the_new_token(
-    server: RawServer, capsys: pytest.CaptureFixture[str], scripts: list[Script], code: int, reason: str
-) -> None:
-    """The token may be all that signs in by now; the exit code and the error tell that it is not done."""
-    server.script = in_turn(*scripts)
-    assert main(["rotate", *ACCOUNT]) == code
-    out, err = capsys.readouterr()
-    assert out == sent(server)[0]["token"] + "\n"
-    assert "The new token is bound, or may be." in err
-    assert "half-way" in err
-    server.requests.clear()
-    server.script = in_turn(*scripts)
-    assert main(["rotate", *ACCOUNT, "--json"]) == code
-    out, err = capsys.readouterr()
-    assert json.loads(out)["token"] == sent(server)[0]["token"]
-    assert json.loads(out)["rotated"] is False
-    assert error_of(err)["cause"]["type"] == reason
-
-
-@pytest.mark.usefixtures("secrets")
-def test_bind_generate_without_a_clear_answer_prints_the_token(
-    server: RawServer, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The server may have bound it: it can be unbound only by who knows it."""
-    server.script = refusal(500)
-    assert main(["bind", *ACCOUNT, "--generate"]) == 1
-    assert capsys.readouterr().out == sent(server)[0]["token"] + "\n"
-
-
-@pytest.mark.usefixtures("secrets")
-def test_ctrl_c_in_a_rotation_prints_the_new_token(server: RawServer, capsys: pytest.CaptureFixture[str]) -> None:
-    """The request was sent when the user lost patience."""
-
-    def interrupt(connection: Connection) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
-        connection.over.wait(5)
-
-    server.script = interrupt
-    assert main(["rotate", *ACCOUNT, "--timeout", "5"]) == 130
-    out, err = capsys.readouterr()
-    assert out == sent(server)[0]["token"] + "\n"
-    assert err.endswith("\nInterrupted.\n")
-
-
 # --- an output that cannot be written, and parts that are missing ---
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is a Linux device")
-@pytest.mark.parametrize("command", ["generate", "--version"])
+@pytest.mark.parametrize("unbuffered", [False, True])
+@pytest.mark.parametrize("command", ["generate", "--version", "--help"])
 def test_an_output_that_is_full(
-    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: str, unbuffered: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A token that was not written is no success; nothing is left that would fail again when Python ends."""
-    with Path("/dev/full").open("w") as full:
+    with io.TextIOWrapper(Path("/dev/full").open("wb", buffering=0 if unbuffered else -1)) as full:
         monkeypatch.setattr(sys, "stdout", full)
         assert main([command]) == 2
-    err = capsys.readouterr().err
-    assert err.startswith("Error: standard output")
-    assert err.endswith(": No space left on device\n")
+    assert capsys.readouterr().err == "Error: standard output cannot be written: No space left on device\n"
 
 
 @pytest.mark.usefixtures("secrets")
@@ -556,11 +672,38 @@ def test_a_file_that_cannot_be_written(server: RawServer, capsys: pytest.Capture
     assert "jwt" not in err
 
 
+@pytest.mark.usefixtures("secrets")
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that takes no files")
+def test_a_report_that_cannot_be_written(capsys: pytest.CaptureFixture[str]) -> None:
+    """The line names the file."""
+    assert main(["check", "http://127.0.0.1:1", *ACCOUNT, "--report", "/proc/report.html"]) == 2
+    assert "Error: /proc/report.html" in capsys.readouterr().err
+
+
 def test_an_output_that_is_closed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """As in `bosbase-tokens generate >&-`."""
     monkeypatch.setattr(sys, "stdout", None)
     assert main(["generate"]) == 2
     assert capsys.readouterr().err == "Error: standard output is closed\n"
+
+
+@pytest.mark.usefixtures("secrets", "server")
+def test_an_output_that_is_closed_and_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What prints no result needs none."""
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["unbind", *ACCOUNT]) == 0
+
+
+@pytest.mark.usefixtures("secrets", "server")
+def test_what_standard_output_held_back(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is written before the exit code says that all is well."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as gone:
+        gone.write("held back")
+        monkeypatch.setattr(sys, "stdout", gone)
+        assert main(["unbind", *ACCOUNT]) == 2
+    assert "Error: standard output cannot be written: Broken pipe\n" in capsys.readouterr().err
 
 
 def test_a_reader_that_went_away(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -573,14 +716,42 @@ def test_a_reader_that_went_away(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert capsys.readouterr().err == "Error: standard output cannot be written: Broken pipe\n"
 
 
-def test_no_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("args", [["generate", "--prefix", "!"], ["nonsense"], ["login"]])
+def test_no_standard_error(monkeypatch: pytest.MonkeyPatch, args: list[str]) -> None:
     """Where nobody can be told, the exit code still is."""
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w", buffering=1) as gone:
         monkeypatch.setattr(sys, "stderr", gone)
-        assert main(["generate", "--prefix", "!"]) == 2
+        assert main(args) == 2
         os.dup2(os.open(os.devnull, os.O_WRONLY), gone.fileno())
+
+
+@pytest.mark.usefixtures("secrets", "server")
+def test_standard_error_is_closed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """As in `TOKEN=$(bosbase-tokens bind --generate 2>&-)`: no word gets among the results."""
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["bind", *ACCOUNT, "--generate"]) == 0
+    assert is_generated_token(capsys.readouterr().out.removesuffix("\n"))
+    assert main(["generate", "--prefix", "!"]) == 2
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.usefixtures("secrets")
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
+def test_a_full_disk_is_told_by_the_file(server: RawServer, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The system's error has no name in it; ours has."""
+    import resource
+
+    server.script = SIGNED_IN
+    store = tmp_path / "folder" / "session.json"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))  # as no room at all
+    try:
+        code = main(["login", "--store", str(store)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (code, capsys.readouterr().err) == (2, f"Error: {store}: File too large\n")
 
 
 def test_click_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
