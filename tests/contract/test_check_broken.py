@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
 from bosbase_wrapper.check._checks import CHECKS, Check
+
 from bosbase_wrapper.check._rules import RULES
 
 from .broken import BROKEN, Broken
