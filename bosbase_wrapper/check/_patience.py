@@ -17,7 +17,7 @@ _FIRST_SECONDS: Final = 2.0  # that it waits for a server that was never there
 _CLEAN_UP_LIMIT_SECONDS: Final = 300.0
 _TRIES: Final = 6  # of a request, before the server may be blamed for a fault
 _ESTIMATE_AFTER: Final = 10.0  # seconds of waiting
-_TELL_AFTER: Final = 4.0  # seconds; shorter waits are not worth a line
+_TELL_AFTER: Final = 4.0  # seconds; a shorter wait for a fault is not worth a line
 _RECENT_SECONDS: Final = 15.0
 _MOST_DROPS: Final = 4  # of a run: a proxy may close an idle connection, and a server may restart
 
@@ -70,7 +70,7 @@ class Patience:
         `is_well` sends an ordinary request of the same operation. Raises NoResponseError if this request alone gets
         no response, and UnfinishedError if the server does not recover.
         """
-        before, tries = (self.faults, self._last_fault), 0
+        before, tries = (self.faults, self._last_fault, self._fault_seconds), 0
         while True:
             result = self._past_limits(request, limited)
             if isinstance(result, Response) and result.status < 500:
@@ -79,9 +79,9 @@ class Patience:
             tries += 1
             self._note_fault(result)
             if tries >= _TRIES and _may_be_blamed(result) and is_well():
-                self.faults, self._last_fault = before
+                self.faults, self._last_fault, self._fault_seconds = before
                 return _returned(result)
-            self._wait_for_recovery(min(2**tries / 8, 4.0), result)
+            self._wait_for_recovery(min(2**tries / 8, 4.0) if tries > 1 else 0.0, result)
 
     def _note_fault(self, result: Response | NoResponseError) -> None:
         self.faults += 1
@@ -131,8 +131,7 @@ class Patience:
                 f"limit the check takes about {max(needed, self._waited) / 60:.0f} minutes longer. Raise the limit for "
                 "the check (rules such as *:auth, *:bindToken, *:authWithToken, /api/), and run it again."
             )
-        if wait >= _TELL_AFTER:
-            self._tell(f"The server limits requests (429); waiting {wait:.0f} s.")
+        self._tell(f"The server limits requests (429); waiting {wait:.0f} s.")
         self._pause(wait)
 
 

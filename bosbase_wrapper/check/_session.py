@@ -112,6 +112,9 @@ class Session:
             self.bindings[binding] = State.SENT
         response = self._send(operation, request, binding.token)
         self._note(operation, binding, response)
+        if response.is_of_proxy:
+            size = f" to {len(content) >> 20} MiB" if len(content) >> 20 else ""
+            raise ProxyError(f"a proxy in front of the server responds with {response.status}{size}")
         return response
 
     def _send(self, operation: str, request: httpx.Request, token: str) -> Response:
@@ -122,9 +125,6 @@ class Session:
 
         response = self.patience.send(request, judge, lambda: self._is_well(operation))
         judge(response)
-        if response.is_of_proxy:
-            size = f" to {len(request.content) >> 20} MiB" if len(request.content) >> 20 else ""
-            raise ProxyError(f"a proxy in front of the server responds with {response.status}{size}")
         return response
 
     def _note(self, operation: str, binding: Binding, response: Response) -> None:
@@ -203,5 +203,7 @@ class Session:
             if not was_bound or self.patience.limited:
                 return True
             return self.sign_in(binding.token, collection=binding.collection).status == 400
-        except (NoResponseError, ProxyError, UnfinishedError):
+        except ProxyError:
+            return not was_bound
+        except (NoResponseError, UnfinishedError):
             return False

@@ -1,4 +1,4 @@
-"""Servers and proxies that misbehave for a while, or that are no BosBase: none is called broken, each is told in words."""
+"""Servers that misbehave for a while, proxies, and what is no BosBase: none is called broken, each is told in words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import httpx
 import pytest
@@ -25,7 +24,7 @@ from bosbase_wrapper.server import LiveServer
 from .broken import Answer, BrokenServer, Dropped, Request, Sound, error
 from .check_world import World
 
-SOME = [check for check in CHECKS if check.name != "too-large"]
+SOME = CHECKS[:12]  # enough of all kinds
 FEW = CHECKS[:6]
 PAGE = [("Content-Type", "text/html")]
 
@@ -322,11 +321,11 @@ def test_a_rate_limit_is_told_and_waited_for_only_if_it_helps(
 
 
 def test_a_rate_limit_that_only_slows_the_check_down(world: World) -> None:
-    """PocketBase's own, 300 requests in 10 s, costs some waiting."""
+    """PocketBase's own, 300 requests in 10 s, costs some waiting; here a fifth of it."""
     time = Time()
-    report, left = _examine(world, _limit(time, 300, 10, _too_many), time)
+    report, left = _examine(world, _limit(time, 60, 2, _too_many), time)
     assert (report.exit_code(), left) == (0, 0), str(report)
-    assert time.now > 5
+    assert 2 < time.now < 120
 
 
 def test_a_proxy_that_limits_requests_with_503(world: World) -> None:
@@ -341,7 +340,7 @@ def test_a_proxy_that_limits_requests_with_503(world: World) -> None:
 
 def test_a_retry_after_is_waited_for(world: World) -> None:
     """Not shorter than the server asks. One of hours ends the run."""
-    for asked, waited in (("7", 7.0), ("Wed, 25 Nov 2026 02:00:00 GMT", 1.0), ("7200", 0.0)):
+    for asked, waited in (("7", 7.0), ("Wed, 25 Nov 2026 02:00:00 GMT", 1.0), ("7200", 2.0)):  # the last: to clean up
         time = Time()
         count = itertools.count()
 
@@ -372,7 +371,7 @@ def test_a_firewall_that_refuses_markup_is_advice(world: World) -> None:
     def spoil(request: Request, server: Sound) -> Answer:
         return Answer(403, b"<html></html>", PAGE) if b"<b>" in request.body else server(request)
 
-    report, left = _examine(world, spoil)
+    report, left = _examine(world, spoil, checks=[check for check in CHECKS if check.name == "odd-token"])
     assert (report.exit_code(), left) == (0, 0), str(report)
     assert "odd-token" in {result.name for result in report.advice}
 
@@ -404,7 +403,7 @@ def test_a_server_that_is_slow_for_ever_is_given_up(world: World) -> None:
         time.now += 4.5
         return server(request)
 
-    report, left = _examine(world, slow, time)
+    report, left = _examine(world, slow, time, CHECKS[:18])
     assert "15 minutes" in _unfinished(report)
     assert left == 0
 
@@ -420,7 +419,7 @@ def _bomb(request: Request, server: Sound) -> Answer:
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_response_that_unpacks_to_a_gigabyte_costs_no_memory(world: World, times: int) -> None:
     """An uncompressed response is asked for, and what a server packs nevertheless is unpacked in part."""
-    bomb = gzip.compress(b"\0" * (64 << 20))
+    bomb = gzip.compress(b"\0" * (64 << 20), compresslevel=1)
     for _ in range(times - 1):
         bomb = gzip.compress(bomb)
     time = Time()
@@ -435,7 +434,7 @@ def test_a_response_that_unpacks_to_a_gigabyte_costs_no_memory(world: World, tim
     tracemalloc.stop()
     assert peak < 48 << 20
     assert report.exit_code() == 1
-    assert {request.headers.get("accept-encoding") for request in time.requests} == {"identity"}
+    assert {request.headers.get("Accept-Encoding") for request in time.requests} == {"identity"}
 
 
 def test_a_proxy_that_compresses_unasked(world: World) -> None:
@@ -486,7 +485,8 @@ def test_strange_bodies_break_nothing_here(world: World, body: bytes, status: in
         strange = request.operation == "auth-with-token" and answer.status == 200
         return replace(answer, body=body, status=status) if strange else answer
 
-    report, left = _examine(world, spoil)
+    names = ("jwt", "record", "fields", "expand", "same-account", "jwt-outlives-unbind", "collection-names")
+    report, left = _examine(world, spoil, checks=[check for check in CHECKS if check.name in names])
     assert report.exit_code() in (1, 3)
     assert "was finished." not in str(report)
     assert "\x1b" not in str(report)
@@ -539,15 +539,15 @@ def test_an_environment_that_is_not_usable(
 
 def test_plain_http_is_advice() -> None:
     """Passwords and tokens travel unencrypted. https is fine, and so is this machine."""
-    with TemporaryDirectory():
-        [plain_http] = [check for check in CHECKS if check.name == "plain-http"]
+    [plain_http] = [check for check in CHECKS if check.name == "plain-http"]
+    content = json.dumps({"data": {}, "message": "Failed to authenticate.", "status": 400}).encode()
     for url, outcome in (
         ("http://example.com", Outcome.ADVICE),
         ("https://example.com", Outcome.OK),
         ("http://127.0.0.1:9", Outcome.NOT_TRIED),
     ):
-        refused = httpx.Response(400, json={"data": {}, "message": "Failed to authenticate.", "status": 400})
-        client = httpx.Client(transport=httpx.MockTransport(lambda _, refused=refused: refused))  # type: ignore[misc]
+        refused = httpx.MockTransport(lambda _: httpx.Response(400, stream=httpx.ByteStream(content)))
         account = Account(url, "users", "a@example.com", "password1234")
-        report = run_checks(Session(account, client, pause=lambda _: None), [plain_http])
+        with httpx.Client(transport=refused) as client:
+            report = run_checks(Session(account, client, pause=lambda _: None), [plain_http])
         assert [result.outcome for result in report.results if result.name == "plain-http"] == [outcome]
