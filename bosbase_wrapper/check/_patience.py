@@ -16,6 +16,7 @@ FAULT_SECONDS: Final = 60.0  # that a run waits for a server with a fault, in al
 _FIRST_SECONDS: Final = 2.0  # that it waits for a server that was never there
 _CLEAN_UP_LIMIT_SECONDS: Final = 300.0
 _TRIES: Final = 6  # of a request, before the server may be blamed for a fault
+_BLAMED_OFTEN: Final = 3  # after so many faults of its own, the server is not waited for as long
 _ESTIMATE_AFTER: Final = 10.0  # seconds of waiting
 _TELL_AFTER: Final = 4.0  # seconds; a shorter wait for a fault is not worth a line
 _RECENT_SECONDS: Final = 15.0
@@ -43,10 +44,11 @@ class Patience:
         self._drops = 0  # those in a row count once
         self._dropped_before = False
         self._passed = 0
+        self._blamed = 0
         self._waited = 0.0
         self._limit_seconds = LIMIT_SECONDS
-        self._fault_seconds = _FIRST_SECONDS
-        self._last_fault = -inf
+        self._fault_seconds: float = _FIRST_SECONDS
+        self._last_fault: float = -inf
 
     def renew(self) -> None:
         """Grants new patience to clean up."""
@@ -78,7 +80,9 @@ class Patience:
                 return result
             tries += 1
             self._note_fault(result)
-            if tries >= _TRIES and _may_be_blamed(result) and is_well():
+            enough = _TRIES if self._blamed < _BLAMED_OFTEN else 2
+            if tries >= enough and _may_be_blamed(result) and is_well():
+                self._blamed += 1
                 self.faults, self._last_fault, self._fault_seconds = before
                 return _returned(result)
             self._wait_for_recovery(min(2**tries / 8, 4.0) if tries > 1 else 0.0, result)

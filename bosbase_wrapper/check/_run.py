@@ -24,6 +24,7 @@ MOST_REQUESTS: Final = 700  # of a run without `fuzz`, if no request is retried
 _REQUESTS_A_CHECK: Final = 12  # about
 _RUNS: Final = 3  # of a check, if the server has a passing fault meanwhile
 _RECOVERY_SECONDS: Final = 3.0
+_FINISHED: Final = "The run was finished"
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,9 @@ def run_checks(
         _clean_up(session, report)
     if not report.unfinished:
         try_all(last)
+    _add_not_reached(report, {check.name: check.what for check in last})
+    if not any(result.name == "finished" for result in report.results):
+        report.results.append(Result(Outcome.OK, "finished", _FINISHED))
     _add_rules(session, report)
     report.requests, report.seconds = session.connection.requests, monotonic() - started
     return report
@@ -147,13 +151,13 @@ def _stop(report: Report, error: Exception, checks: Sequence[Check]) -> None:
     """Names the checks that were not reached too, so that a CI system sees every check in every run."""
     report.refused = isinstance(error, UnfinishedError) and error.refused
     detail = f"The server does not answer ({error})." if isinstance(error, NoResponseError) else str(error)
-    report.results.append(Result(Outcome.UNFINISHED, "finished", "The run was finished", detail))
-    done = {result.name for result in report.results}
-    _add_not_reached(report, {check.name: check.what for check in checks if check.name not in done})
+    report.results.append(Result(Outcome.UNFINISHED, "finished", _FINISHED, detail))
+    _add_not_reached(report, {check.name: check.what for check in checks})
 
 
 def _add_not_reached(report: Report, checks: Mapping[str, str]) -> None:
-    report.results += [Result(Outcome.NOT_REACHED, name, what) for name, what in checks.items()]
+    done = {result.name for result in report.results}
+    report.results += [Result(Outcome.NOT_REACHED, name, what) for name, what in checks.items() if name not in done]
 
 
 def _clean_up(session: Session, report: Report) -> None:

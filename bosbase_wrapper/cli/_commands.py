@@ -254,6 +254,9 @@ def generate(given: Given) -> None:
         click.Option(
             ["--report"], type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write an HTML report."
         ),
+        click.Option(
+            ["--junit"], type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write JUnit XML for CI."
+        ),
         JSON,
     ],
     epilog="""\b
@@ -268,7 +271,7 @@ def check(given: Given) -> int:
     one away again. Exit code 1 tells that a part of the contract is broken.
     """
     (password,) = given.secrets(PASSWORD)
-    options = {name: given[name] for name in ("report", "strict", "fuzz")}
+    options = {name: given[name] for name in ("report", "junit", "strict", "fuzz")}
     try:
         from bosbase_wrapper.check import command
 
