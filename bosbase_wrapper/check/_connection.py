@@ -92,11 +92,12 @@ class Connection:
                 content = _read(response)
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             failure = _failure(error)
+            not_made = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
         else:
             seconds = self._clock() - started
             self._note_time(seconds if len(request.content) < 1 << 20 else 0)
             return Response(response.status_code, response.headers, content, seconds)
-        self._note_time(self._clock() - started)
+        self._note_time(0.0 if not_made else self._clock() - started)
         raise failure
 
     def _note_time(self, seconds: float) -> None:

@@ -16,6 +16,7 @@ from ._session import Session
 
 _NAME: Final = re.compile(r"[\w-]{1,255}", re.ASCII)
 _TRIES: Final = 6  # of the first sign-in after the first bind ever
+_OTHER_NODES_SECONDS: Final = 2.0
 
 
 def survey(session: Session) -> Facts:
@@ -82,13 +83,14 @@ def _documented(session: Session, response: Response, operation: str) -> str:
 
 def _first_sign_in(session: Session, token: str) -> Response:
     """BosBase may refuse sign-ins for 2 s after the first bind ever, and another node of it for longer."""
-    for _ in range(_TRIES):
+    response = session.sign_in(token)
+    late = response.status == 400
+    for _ in range(_TRIES if late else 0):
+        session.pause(0.5)
         response = session.sign_in(token)
         if response.status != 400:
             break
-        session.pause(0.5)
-    else:
-        response = session.sign_in(token)
+    session.pause(_OTHER_NODES_SECONDS if late else 0.0)
     session.settled = response.status != 400
     return response
 

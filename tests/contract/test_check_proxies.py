@@ -23,6 +23,7 @@ from bosbase_wrapper.server import LiveServer
 
 from .broken import Answer, BrokenServer, Dropped, Request, Sound, error
 from .check_world import World
+from .document import example
 
 SOME = CHECKS[:12]  # enough of all kinds
 FEW = CHECKS[:6]
@@ -81,6 +82,12 @@ def _unfinished(report: Report) -> str:
 # --- what is no BosBase ---
 
 
+def _documented(name: str) -> Answer:
+    """An error of openapi.yaml, by the name of its example."""
+    status, body = example("authWithToken", name)
+    return error(status, body["message"])
+
+
 def _page(status: int, *headers: tuple[str, str]) -> Spoiler:
     return lambda request, server: Answer(status, b"<html>Nothing here.</html>", [*PAGE, *headers])
 
@@ -91,7 +98,7 @@ def _json(status: int, text: bytes) -> Spoiler:
 
 def _stock(request: Request, server: Sound) -> Answer:
     """PocketBase without the extension."""
-    return error(404, "The requested resource wasn't found.") if request.operation else server(request)
+    return _documented("otherPath") if request.operation else server(request)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +179,7 @@ def _while(when: Callable[[int, int], bool], fault: Callable[[], Answer]) -> Spo
 
 
 def _fails() -> Answer:
-    return error(500, "Something went wrong while processing your request.")
+    return error(500, "A fault of the database.")
 
 
 def _drops() -> Answer:
@@ -235,7 +242,7 @@ def test_a_request_that_alone_fails_is_broken(world: World) -> None:
 def test_a_node_that_just_started_refuses_for_a_moment(world: World) -> None:
     """BosBase answers 400 to a sign-in while it starts: the check is run again when the server is well."""
     fault = _while(lambda _, faults: faults < 4, _drops)
-    refused = _while(lambda _, faults: 4 <= faults < 7, lambda: error(400, "Failed to authenticate."))
+    refused = _while(lambda _, faults: 4 <= faults < 7, lambda: _documented("credentials"))
 
     def spoil(request: Request, server: Sound) -> Answer:
         answer = refused(request, server)
@@ -253,7 +260,7 @@ def test_a_check_that_is_disturbed_each_time_is_unfinished(world: World) -> None
         if request.operation == "unbind-token" and next(count) % 2:
             return _fails()
         answer = server(request)
-        return error(400, "Failed to authenticate.") if answer.status == 200 and request.operation else answer
+        return _documented("credentials") if answer.status == 200 and request.operation else answer
 
     report, _ = _examine(world, spoil, checks=[check for check in CHECKS if check.name == "unbind"])
     details = {result.name: result.detail for result in report.unfinished}
@@ -302,7 +309,7 @@ def _limit(time: Time, most: int, seconds: float, limited: Callable[[], Answer],
 
 
 def _too_many() -> Answer:
-    return error(429, "Too Many Requests.")
+    return _documented("rateLimit")
 
 
 @pytest.mark.parametrize(("most", "seconds", "operations"), [(2, 3, "auth-with-token"), (5, 60, ""), (20, 60, "")])
@@ -457,7 +464,7 @@ def test_a_response_without_an_end_is_none(world: World) -> None:
 
     def spoil(request: Request, server: Sound) -> Answer:
         answer = server(request)
-        return answer.saying(more="x" * (5 << 20)) if answer.message == "Failed to authenticate." else answer
+        return answer.saying(more="x" * (5 << 20)) if answer.status == 400 else answer
 
     report, _ = _examine(world, spoil, checks=FEW)
     assert report.exit_code() == 3
@@ -540,7 +547,7 @@ def test_an_environment_that_is_not_usable(
 def test_plain_http_is_advice() -> None:
     """Passwords and tokens travel unencrypted. https is fine, and so is this machine."""
     [plain_http] = [check for check in CHECKS if check.name == "plain-http"]
-    content = json.dumps({"data": {}, "message": "Failed to authenticate.", "status": 400}).encode()
+    content = _documented("credentials").body
     for url, outcome in (
         ("http://example.com", Outcome.ADVICE),
         ("https://example.com", Outcome.OK),

@@ -37,6 +37,7 @@ from bosbase_wrapper.check import (
 
 from .broken import Answer, BrokenServer, Dropped, Request, Sound, error, sound
 from .check_world import World
+from .document import message
 
 ALL_BUT_LARGE = [check for check in CHECKS if check.name != "too-large"]  # 33 MiB take half a second each time
 
@@ -159,7 +160,7 @@ def test_what_a_superuser_put_into_a_record_is_no_leak(world: World) -> None:
 
 def test_an_operator_may_refuse_to_bind_where_mfa_is_on(world: World) -> None:
     """The extension's setting for that returns a documented 403. It is advice, and the rest is tried."""
-    refusal = "The collection requires multi-factor authentication."
+    refusal = message("bindToken", "mfaOn")
 
     def refuse(request: Request, server: Sound) -> Answer:
         bind = request.operation == "bind-token" and request.collection in ("mfaers", "_superusers")
@@ -241,7 +242,7 @@ def _as_bosbase(request: Request, server: Sound) -> Answer:
     answer = server(request)
     if request.operation == "auth-with-token" and answer.status == 200 and server.memory.setdefault("refusals", 3):
         server.memory["refusals"] -= 1
-        return error(400, "Failed to authenticate.")
+        return error(400, message("authWithToken", "credentials"))
     whole = "record" in answer.json and "fields" not in request.query
     return answer.with_record(createdBy="", updatedBy="") if whole else answer
 
@@ -302,7 +303,7 @@ def test_accounts_told_apart_by_time_are_advice(world: World, slow: str) -> None
     def spoil(request: Request, server: Sound) -> Answer:
         answer = server(request)
         known = len(request.text("password")) > 40
-        if answer.message == "Failed to bind token." and known == (slow == "known"):
+        if answer.message == message("bindToken", "credentials") and known == (slow == "known"):
             time.sleep(0.1)
         return answer
 
@@ -557,7 +558,7 @@ def test_generated_cases_catch_what_is_broken(world: World) -> None:
     """--fuzz finds a server that fails over a query, without a check that sends one."""
 
     def fails_over_a_query(request: Request, server: Sound) -> Answer:
-        return error(500, "Something went wrong.") if request.query else server(request)
+        return error(500, "A fault of the server.") if request.query else server(request)
 
     report = world.examine(fails_over_a_query, checks=CHECKS[:1], fuzz=6)
     assert "fuzz-auth-with-token" in _names(report, Outcome.BROKEN)
@@ -596,7 +597,7 @@ def _without_refresh(request: Request, server: Sound) -> Answer:
 
 def _without_users(request: Request, server: Sound) -> Answer:
     gone = request.operation and request.collection == "users"
-    return error(404, "Missing or invalid collection context.") if gone else server(request)
+    return error(404, message("authWithToken", "unknown")) if gone else server(request)
 
 
 def _without_relations(request: Request, server: Sound) -> Answer:
