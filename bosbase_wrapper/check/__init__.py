@@ -3,7 +3,7 @@
 `run` returns a Report, and `command` is what `bosbase-tokens check` does. A suite that can prepare a server, such as
 `make contract`, runs the same checks and more of its own:
 
-    with new_client(url) as client:
+    with httpx.Client() as client:
         session = Session(Account(url, "users", email, password), client)
         report = run_checks(session, [*CHECKS, Check.of(my_check)])
 
@@ -15,11 +15,10 @@ end, and every response is judged by the rules of `_rules.py` too.
 """
 
 from ._command import command
-from ._connection import new_client
 from ._probe import NotTriedError, Probe
 from ._report import Outcome, Report, Result
 from ._run import CHECKS, LAST, MOST_REQUESTS, Check, run, run_checks
 from ._session import Account, Session
 
 __all__ = ["CHECKS", "LAST", "MOST_REQUESTS", "Account", "Check", "NotTriedError", "Outcome", "Probe", "Report"]
-__all__ += ["Result", "Session", "command", "new_client", "run", "run_checks"]
+__all__ += ["Result", "Session", "command", "run", "run_checks"]

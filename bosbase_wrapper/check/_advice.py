@@ -53,7 +53,8 @@ def told_apart_by_time(probe: Probe) -> None:
     """An unknown email takes as long as a wrong password."""
     unknown: list[float] = []
     wrong: list[float] = []
-    for _ in range(_PAIRS if probe.token else 0):
+    probe.require_binding()
+    for _ in range(_PAIRS):
         unknown.append(probe.bind(new_token(), email=f"{new_token()[-20:].lower()}@example.com").seconds)
         wrong.append(probe.bind(new_token(), password=new_token()).seconds)
     one, other = min(unknown), min(wrong)  # the least disturbed
@@ -99,8 +100,8 @@ def wrong_sign_ins(probe: Probe) -> None:
 
 def wrong_passwords(probe: Probe) -> None:
     """Binding and unbinding with wrong passwords is rate-limited."""
-    if probe.token:
-        _expect_a_limit(probe, UNBIND, "*:bindToken and *:unbindToken")  # an unbind binds nothing
+    probe.require_binding()
+    _expect_a_limit(probe, UNBIND, "*:bindToken and *:unbindToken")  # an unbind binds nothing
 
 
 def _expect_a_limit(probe: Probe, operation: str, rules: str) -> None:

@@ -80,7 +80,8 @@ def odd_text(probe: Probe) -> None:
 
 def order(probe: Probe) -> None:
     """Fields are validated before the credentials, and each invalid field is named."""
-    for operation in (BIND, UNBIND) if probe.token else ():
+    probe.require_binding()
+    for operation in (BIND, UNBIND):
         too_long = {"password": "p" * (probe.document.limits(BIND)["password"] + 1)}
         response = probe.calls[operation](new_token(probe.longest + 1), email="nobody", **too_long)
         keys = {"email": "emailFormat", "password": "passwordLength", "token": "tokenLength"}
@@ -116,10 +117,10 @@ def other_types(probe: Probe) -> None:
 
 def forms(probe: Probe) -> None:
     """The three operations read forms."""
+    probe.require_binding()
     for kind, send in (("form", _form), ("multipart form", _multipart)):
         token = new_token()
-        if probe.token:
-            probe.done(send(probe, BIND, probe.credentials(token)), f"binding by a {kind}")
+        probe.done(send(probe, BIND, probe.credentials(token)), f"binding by a {kind}")
         probe.signed_in(send(probe, SIGN_IN, {"token": token}), f"a sign-in by a {kind}")
         probe.done(send(probe, UNBIND, probe.credentials(token)), f"unbinding by a {kind}")
         probe.unknown(probe.sign_in(token), f"unbound by a {kind}")

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import time
-import zlib
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Final
 
 import httpx
 
-from bosbase_wrapper._errors import ConfigurationError
-from bosbase_wrapper._options import is_loopback
+from bosbase_wrapper._reply import MAX_BODY_BYTES, decoded
 
 from ._response import Response
 
 JSON: Final = {"Content-Type": "application/json"}
 _TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)  # a server that mails an alert may take 15 s
-_MOST_BYTES: Final = 4 << 20  # of a response
 _SLOW_SECONDS: Final = 5.0
 _MOST_SLOW_SECONDS: Final = 40.0  # of all slow responses together
 _MOST_SECONDS: Final = 900.0  # of a run
@@ -44,20 +40,6 @@ class UnfinishedError(Exception):
         self.refused: Final = refused
 
 
-def new_client(url: str) -> httpx.Client:
-    """A client for a server. One on this machine is never reached through a proxy of the environment."""
-    target = httpx.URL(url)
-    try:
-        verify = httpx.create_ssl_context() if target.scheme == "https" else False
-    except OSError:  # ssl.SSLError is one
-        raise ConfigurationError("SSL_CERT_FILE or SSL_CERT_DIR does not name readable certificates") from None
-    try:
-        return httpx.Client(verify=verify, timeout=_TIMEOUT, trust_env=not is_loopback(target.host))
-    except (ImportError, ValueError, httpx.InvalidURL):
-        text = "a proxy variable of the environment is not usable: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY or NO_PROXY"
-        raise ConfigurationError(text) from None
-
-
 class Connection:
     """Counts the requests of a run, and ends a run that takes too long."""
 
@@ -79,8 +61,8 @@ class Connection:
         self, method: str, path: str, content: bytes = b"", *, headers: Pairs = JSON, query: Pairs | None = None
     ) -> httpx.Request:
         """A request to a path below the URL. It asks for an uncompressed response."""
-        all_headers = {"Accept-Encoding": "identity", **headers}
-        return self._client.build_request(method, self._url + path, content=content, headers=all_headers, params=query)
+        url, headers = self._url + path, {"Accept-Encoding": "identity", **headers}
+        return self._client.build_request(method, url, content=content, headers=headers, params=query, timeout=_TIMEOUT)
 
     def send(self, request: httpx.Request) -> Response:
         """One exchange. Raises NoResponseError, or UnfinishedError if the run takes too long."""
@@ -89,7 +71,7 @@ class Connection:
         started = self._clock()
         try:
             with closing(self._client.send(request, stream=True, auth=None, follow_redirects=False)) as response:
-                content = _read(response)
+                content = _read(response, self._clock)
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             failure = _failure(error)
             not_made = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
@@ -118,19 +100,15 @@ def _failure(error: Exception) -> NoResponseError:
     return NoResponseError(detail, dropped=not not_made and not isinstance(error, httpx.TimeoutException))
 
 
-def _read(response: httpx.Response) -> bytes:
+def _read(response: httpx.Response, clock: Clock) -> bytes:
     """The body, decompressed if a proxy compressed it unasked. A few bytes can unpack to gigabytes, so not all."""
     content = b""
-    ends = time.monotonic() + 2 * _MOST_SLOW_SECONDS
+    ends = clock() + 2 * _MOST_SLOW_SECONDS
     for chunk in response.iter_raw():
         content += chunk
-        if len(content) > _MOST_BYTES:
+        if len(content) > MAX_BODY_BYTES:
             raise httpx.DecodingError("a response of more than 4 MiB")
-        if time.monotonic() > ends:
+        if clock() > ends:
             raise httpx.ReadTimeout("the body takes too long")
-    if response.headers.get("Content-Encoding", "").strip().lower() not in ("gzip", "x-gzip", "deflate"):
-        return content
-    try:
-        return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(content, _MOST_BYTES)
-    except zlib.error:
-        return content
+    body, _ = decoded(content, response.headers.get("Content-Encoding", "").strip().lower())
+    return body

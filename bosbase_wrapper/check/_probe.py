@@ -60,20 +60,25 @@ class Probe:
     @property
     def token(self) -> str:
         """The token that is bound all the time. Raises NotTriedError if no token can be bound."""
+        self.require_binding()
+        return self.facts.token
+
+    def require_binding(self) -> None:
+        """Raises NotTriedError if no token can be bound."""
         if self.facts.refusal:
             raise NotTriedError(f"no token can be bound: {self.facts.refusal}")
-        return self.facts.token
 
     def require_mfa(self) -> None:
         """Raises NotTriedError if the account needs no second factor."""
-        if not self.token or self.mode != 401:
+        self.require_binding()
+        if self.mode != 401:
             raise NotTriedError("the account needs no second factor")
 
     def bound_token(self, what: str = "a token", token: str = "") -> str:
         """Binds a token, a new one if none is given, and expects that it signs in."""
+        self.require_binding()
         token = token or new_token()
-        if self.token:
-            self.done(self.bind(token), f"binding {what}")
+        self.done(self.bind(token), f"binding {what}")
         self.signed_in(self.sign_in(token), f"{what}, bound")
         return token
 

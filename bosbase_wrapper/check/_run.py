@@ -9,10 +9,13 @@ from time import monotonic
 from types import ModuleType
 from typing import Final
 
+import httpx
+
 from bosbase_wrapper import _options
+from bosbase_wrapper._http import make_client
 
 from . import _advice, _bodies, _sign_in, _tokens
-from ._connection import NoResponseError, Tell, UnfinishedError, new_client
+from ._connection import NoResponseError, Tell, UnfinishedError
 from ._probe import Facts, NotTriedError, Probe
 from ._report import Outcome, Report, Result
 from ._rules import RULES
@@ -51,9 +54,8 @@ def _in(module: ModuleType) -> list[Check]:
 
 def state(probe: Probe) -> None:
     """Every token is as the responses said: what was refused changed nothing."""
+    probe.require_binding()
     own = [one for one in probe.session.bindings.items() if one[0].collection == probe.account.collection]
-    if not probe.token or not own:
-        raise NotTriedError("no token was bound")
     for binding, known in own:
         if known is State.BOUND:
             probe.signed_in(probe.sign_in(binding.token), "a token that was bound")
@@ -82,7 +84,7 @@ def run(
         from ._fuzz import fuzz_checks  # schemathesis takes a second to import
 
         checks += fuzz_checks(fuzz)
-    with new_client(account.url) as client:
+    with make_client(httpx.URL(account.url)) as client:
         return run_checks(Session(account, client, tell=tell), checks, last=LAST, progress=tell)
 
 

@@ -127,7 +127,8 @@ def other_collection(probe: Probe) -> None:
 
 def collection_names(probe: Probe) -> None:
     """A collection is found by its name in any case, and by its id."""
-    if not probe.token or not probe.facts.names:
+    probe.require_binding()
+    if not probe.facts.names:
         raise NotTriedError("no sign-in shows the name and the id of the collection")
     cases = {case(name) for name in probe.facts.names - {probe.facts.collection_id} for case in (str.upper, str.lower)}
     for other in sorted((cases | probe.facts.names) - {probe.account.collection}):
@@ -203,8 +204,9 @@ def _lives(probe: Probe, what: str, token: str, *others: str) -> None:
 
 def limits(probe: Probe) -> None:
     """The limits of the fields are in bytes, not in letters."""
+    probe.require_binding()
     short = [value for value in (new_token()[-1], "   ") if not probe.is_known(probe.sign_in(value))]
-    for operation in probe.document.operations if probe.token else ():
+    for operation in probe.document.operations:
         for field, most in probe.document.limits(operation).items():
             for letter in ("a", "\u00e9"):
                 response = _send(probe, operation, field, _of_bytes(most + 1, field, letter))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
 
@@ -247,6 +248,31 @@ def test_a_host_that_does_not_answer_is_not_called_slow() -> None:
     assert [result.detail for result in report.unfinished] == ["The server does not answer (ConnectTimeout)."]
     assert not any("mail" in line for line in told)
     assert sum(times) < 30
+
+
+def test_a_body_without_an_end_is_given_up() -> None:
+    """One that arrives byte by byte is a response that does not arrive."""
+    times: list[float] = []
+
+    def drip() -> Iterator[bytes]:
+        while True:
+            times.append(1.0)
+            yield b"x"
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(400, stream=_Stream(drip()))
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
+        report = run_checks(Session(ACCOUNT, client, pause=times.append, clock=lambda: sum(times)))
+    assert [result.detail.partition(" for one")[0] for result in report.unfinished] == ["The server takes up to 81 s"]
+
+
+class _Stream(httpx.SyncByteStream):
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._chunks
 
 
 # --- bodies and secrets ---
