@@ -1,84 +1,115 @@
-"""What is unwise, but no breach of the contract."""
+"""Checks of what is unwise, but allowed. Each public function is a check; its docstring says of what."""
 
 from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
 from typing import Final
 
 import httpx
 
 from bosbase_wrapper._options import is_loopback
 
-from ._contract import SEGMENTS
-from ._errors import NoAnswerError, NotTriedError
-from ._probe import Probe
+from ._connection import NoResponseError
+from ._document import SIGN_IN, UNBIND
+from ._probe import NotTriedError, Probe
 from ._secrets import new_token
 
 _PAIRS: Final = 5
-_WRONG_SIGN_INS: Final = 20
+_AT_ONCE: Final = 8
+_TRIES: Final = 20
 _SLOW_SECONDS: Final = 5.0
+_BARRIER_SECONDS: Final = 30.0
 
 
-def password_auth(probe: Probe) -> None:
-    """Without passwords most of the contract cannot be tried."""
-    hint = (
-        "the collection does not allow password authentication, so that no token can be bound, nor most of this tried"
-    )
-    probe.advise(probe.can_bind, hint)
-
-
-def auth_rule(probe: Probe) -> None:
-    """A rule that keeps this account out may keep everybody out."""
-    hint = "sign-ins end in 403; on PostgreSQL a rule with a boolean (verified = true) keeps everybody out"
+def account(probe: Probe) -> None:
+    """The account may bind tokens and sign in with them."""
+    probe.advise(not probe.facts.refusal, f"most of the API cannot be tried: {probe.facts.refusal}")
+    hint = "sign-ins end in 403; on PostgreSQL a rule with a boolean (verified = true) allows nobody"
     probe.advise(probe.mode != 403, hint)
 
 
 def plain_http(probe: Probe) -> None:
-    """Passwords and tokens belong on an encrypted line."""
+    """The connection is encrypted."""
     url = httpx.URL(probe.account.url)
-    probe.advise(url.scheme == "https" or is_loopback(url.host), "passwords and tokens travel unencrypted")
+    if is_loopback(url.host):
+        raise NotTriedError("the server is on this machine")
+    probe.advise(url.scheme == "https", "passwords and tokens travel unencrypted; use https")
 
 
-def slow_answers(probe: Probe) -> None:
-    """A user waits for a sign-in."""
-    slowest = probe.line.slowest
-    probe.advise(slowest < _SLOW_SECONDS, f"the slowest answer took {slowest:.0f} s")
+def mfa_by_password_alone(probe: Probe) -> None:
+    """Multi-factor authentication needs more than the password."""
+    probe.require_mfa()
+    token = new_token()
+    probe.bind(token)
+    response = probe.sign_in(token, mfaId=probe.password_mfa_id())
+    hint = "whoever knows the password binds a token, and has both factors; the extension can refuse that (MFA_BIND)"
+    probe.advise(response.status != 200, hint)
 
 
 def told_apart_by_time(probe: Probe) -> None:
-    """An unknown email should take as long as a wrong password."""
+    """An unknown email takes as long as a wrong password."""
     unknown: list[float] = []
     wrong: list[float] = []
+    probe.require_binding()
     for _ in range(_PAIRS):
         unknown.append(probe.bind(new_token(), email=f"{new_token()[-20:].lower()}@example.com").seconds)
         wrong.append(probe.bind(new_token(), password=new_token()).seconds)
-    fast, slow = min(unknown), min(wrong)  # the least disturbed
-    hint = f"an unknown email is answered in {fast * 1000:.0f} ms, a wrong password in {slow * 1000:.0f} ms"
-    probe.advise(fast > slow / 2 or slow - fast < 0.01, hint)
+    one, other = min(unknown), min(wrong)  # the least disturbed
+    hint = f"an unknown email takes {one * 1000:.0f} ms, a wrong password {other * 1000:.0f} ms"
+    probe.advise(max(one, other) < 2 * min(one, other) or abs(one - other) < 0.01, hint)
 
 
 def mfa_id_at_once(probe: Probe) -> None:
-    """An mfaId should work once, for requests at the same moment too."""
-    if probe.mode != 401:
-        raise NotTriedError("the account needs no second factor")
-    body = {"token": probe.token, "mfaId": probe.password_mfa_id()}
+    """An mfaId works once, also for requests at the same moment."""
+    probe.require_mfa()
+    path = probe.document.path(SIGN_IN, probe.account.collection)
+    content = json.dumps({"token": probe.token, "mfaId": probe.password_mfa_id()}).encode()
+    barrier = Barrier(_AT_ONCE, timeout=_BARRIER_SECONDS)
+
+    def sign_in(_: int) -> int:
+        connection = probe.session.connection
+        barrier.wait()
+        connection.send(connection.request("GET", "/api/health"))  # opens a connection, which takes time
+        barrier.wait()
+        return connection.send(connection.request("POST", path, content)).status
+
     try:
-        with ThreadPoolExecutor(4) as pool:
-            answers = list(pool.map(partial(probe.post, "authWithToken"), [body] * 4))
-    except NoAnswerError:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            times = list(pool.map(sign_in, range(_AT_ONCE))).count(200)
+    except (NoResponseError, BrokenBarrierError):
         raise NotTriedError("the server does not answer several requests at once") from None
-    times = sum(answer.status == 200 for answer in answers)
-    probe.advise(times <= 1, f"one mfaId signed in {times} times, for requests at the same moment")
+    probe.advise(times <= 1, f"one mfaId signed in {times} times, for {_AT_ONCE} requests at the same moment")
+
+
+# --- at the end of a run, when nothing is bound any more: the checks before would have to wait for their limits ---
+
+
+def slow(probe: Probe) -> None:
+    """Each response arrives within seconds."""
+    slowest = probe.session.connection.slowest
+    probe.advise(slowest < _SLOW_SECONDS, f"the slowest response took {slowest:.0f} s")
 
 
 def wrong_sign_ins(probe: Probe) -> None:
-    """Somebody who tries tokens should be slowed down."""
-    tries = 0
-    while not probe.line.limited and tries < _WRONG_SIGN_INS:
-        content = json.dumps({"token": new_token()}).encode()
-        request = probe.line.request("POST", probe.path(SEGMENTS["authWithToken"]), content)
-        probe.line.limited = probe.line.send_once(request).status == 429
+    """Sign-ins with wrong tokens are rate-limited."""
+    _expect_a_limit(probe, SIGN_IN, "*:authWithToken")
+
+
+def wrong_passwords(probe: Probe) -> None:
+    """Binding and unbinding with wrong passwords is rate-limited."""
+    probe.require_binding()
+    _expect_a_limit(probe, UNBIND, "*:bindToken and *:unbindToken")  # an unbind binds nothing
+
+
+def _expect_a_limit(probe: Probe, operation: str, rules: str) -> None:
+    path = probe.document.path(operation, probe.account.collection)
+    connection, limited, tries = probe.session.connection, probe.session.patience.limited, 0
+    while not limited and tries < _TRIES:
         tries += 1
-    probe.advise(probe.line.limited, f"{tries} wrong sign-ins in a row without a 429; set a rate limit")
+        content = json.dumps(probe.credentials(new_token(), password=new_token())).encode()
+        with suppress(NoResponseError):
+            limited = connection.send(connection.request("POST", path, content)).status == 429
+    probe.advise(limited, f"{tries} in a row without a 429; set a rate limit for {rules}")

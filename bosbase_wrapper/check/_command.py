@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 from bosbase_wrapper._errors import ConfigurationError
 
-from ._html import to_html
+from ._render import to_html, to_junit
 from ._run import MOST_REQUESTS, run
 
 
@@ -21,48 +17,42 @@ def command(
     email: str,
     password: str,
     *,
-    json_output: bool,
-    report: Path | None,
-    strict: bool,
-    fuzz: int | None,
+    json_output: bool = False,
+    report: Path | None = None,
+    junit: Path | None = None,
+    strict: bool = False,
+    fuzz: int | None = None,
 ) -> int:
-    """Runs the check; the table or JSON goes to stdout, all else to stderr, and `report` names a file for HTML.
+    """Runs the check. The table or the JSON goes to stdout, and everything else to stderr.
 
-    Returns 0 where the contract is kept; 1 where a part of it is broken, the account is refused, or with `strict`
-    there is advice; 3 where there was no answer or a rate limit stayed in the way. Raises ConfigurationError for a
-    URL, a collection or a file that cannot be, and KeyboardInterrupt where it was interrupted or terminated.
+    `report` and `junit` name files for HTML and JUnit XML. Returns 0 if nothing is broken; 1 if a check failed, the
+    server refuses the account, or with `strict` there is advice; 3 if the run could not be finished. Raises
+    ConfigurationError for wrong usage, and OSError with the file's name for a file that cannot be written. Whatever
+    interrupts it, the tokens of the run are unbound first.
     """
-    if report is not None and (report.is_dir() or not report.parent.is_dir()):
-        raise ConfigurationError("the report must be a file in a folder that is there")
-    most = MOST_REQUESTS + 3 * 3 * (fuzz or 0)  # a case may bind, which is looked at and unbound in the end
+    files = [(path, render) for path, render in ((report, to_html), (junit, to_junit)) if path]
+    for path, _ in files:
+        if path.is_dir() or not path.parent.is_dir():
+            raise ConfigurationError(f"{path} must be a file in a folder that exists")
+    most = MOST_REQUESTS + 3 * 3 * (fuzz or 0)  # a case may bind, which is checked and unbound in the end
     _tell(f"At most {most} requests, one of 33 MiB. Only random tokens are bound, and each is unbound again.")
-    with _ended_by_sigterm():
-        result = run(url, collection, email, password, fuzz=fuzz, progress=_tell)
+    result = run(url, collection, email, password, fuzz=fuzz, progress=_tell)
     print(result.to_json() if json_output else result)  # this is the command's output
-    if report is not None:
-        _write(report, to_html(result))
-        _tell(f"The report is in {report}")
-    return int(result.exit_code(strict=strict))
-
-
-@contextmanager
-def _ended_by_sigterm() -> Generator[None]:
-    """A CI that ends a job sends SIGTERM: it interrupts, so that all is cleaned up."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    for path, render in files:
+        _write(path, render(result))
+        _tell(f"The report is in {path}")
+    return result.exit_code(strict=strict)
 
 
 def _write(path: Path, text: str) -> None:
-    """Whole or not at all."""
+    """Writes a file that is whole or not there. An error names it."""
     part = path.with_name(f"{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def _tell(line: str) -> None:

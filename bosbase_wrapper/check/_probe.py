@@ -1,118 +1,152 @@
-"""What a check says of an answer: the expectations, in the contract's words."""
+"""What a check works with: the requests of a session, and the expectations about their responses."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
-from ._answer import Answer, as_object
-from ._errors import NotTriedError
+from ._document import BIND, SIGN_IN, UNBIND
+from ._response import Response, as_object
+from ._secrets import new_token
 from ._session import Session
 
-INVALID: Final = "An error occurred while validating the submitted data."
-UNREADABLE: Final = "An error occurred while loading the submitted data."
-UNSUPPORTED: Final = "Unsupported Content-Type."
-NO_COLLECTION: Final = "Missing or invalid collection context."
-NO_AUTH_COLLECTION: Final = "Missing or invalid auth collection context."
-OFF: Final = "The collection is not configured to allow password authentication."
-RULE: Final = "The request doesn't satisfy the collection requirements to authenticate."
-TOO_LARGE: Final = "Request entity too large."
-SAME_METHOD: Final = "A different authentication method is required."
-NO_MFA_SESSION: Final = "Invalid or expired MFA session."
-FAILED: Final = {
-    "bindToken": "Failed to bind token.",
-    "unbindToken": "Failed to unbind token.",
-    "authWithToken": "Failed to authenticate.",
-}
-_SAYABLE: Final = frozenset(
-    {INVALID, UNREADABLE, UNSUPPORTED, NO_COLLECTION, NO_AUTH_COLLECTION, OFF, RULE, TOO_LARGE}
-    | {SAME_METHOD, NO_MFA_SESSION, "Too Many Requests.", *FAILED.values()}
-)
-_MEMBERS: Final = frozenset({"email", "password", "token"})
-
-REQUIRED: Final = {"code": "validation_required", "message": "Cannot be blank."}
-NO_EMAIL: Final = {"code": "validation_is_email", "message": "Must be a valid email address."}
+Calls = Mapping[str, Callable[..., Response]]
 
 
-def out_of_range(most: int) -> dict[str, Any]:
-    """The field error of a value that is too long."""
-    message = f"The length must be between 1 and {most}."
-    return {"code": "validation_length_out_of_range", "message": message, "params": {"max": most, "min": 1}}
+class NotTriedError(Exception):
+    """A check does not apply to this server or account. The text says why."""
 
 
-class Probe(Session):
-    """A session with expectations; what was seen instead gathers in `problems`."""
+@dataclass(frozen=True)
+class Facts:
+    """What the survey before the first check found out about the account. No check changes it.
 
-    token = ""  # the one that is bound all the time
-    problems: list[str]
-    hints: list[str]
-    mode = (
-        0  # how a sign-in ends here: 200, 401 (a second factor is asked for) or 403 (the auth rule); 0: not known yet
-    )
-    record_before: dict[str, Any] | None = None  # as a sign-in by password showed it before any by token
-    can_bind = True  # false where the collection does not allow password authentication
+    `token` is bound all the time. `mode` is the status of its sign-in: 200, 401 (a second factor is required), 403
+    (the auth rule) or 0 (unknown). `refusal` says why the server binds no token to this account, if it does not.
+    `names` are the name and the id of the collection, and `record` is what a sign-in by password showed at first.
+    """
+
+    token: str = ""
+    mode: int = 0
+    refusal: str = ""
+    names: frozenset[str] = frozenset()
+    collection_id: str = ""
+    record: Mapping[str, Any] | None = None
+
+
+class Probe:
+    """One check's view of the session. It gathers what the check found in `problems` and `hints`."""
+
+    def __init__(self, session: Session, facts: Facts) -> None:
+        self.session: Final = session
+        self.facts: Final = facts
+        self.mode: Final = facts.mode
+        self.problems: Final[list[str]] = []
+        self.hints: Final[list[str]] = []
+        self.longest: Final = session.document.limits(BIND)["token"]  # token, in bytes
+        self.account: Final = session.account
+        self.document: Final = session.document
+        self.bind: Final = session.bind
+        self.unbind: Final = session.unbind
+        self.sign_in: Final = session.sign_in
+        self.post: Final = session.post
+        self.post_raw: Final = session.post_raw
+        self.request: Final = session.request
+        self.credentials: Final = session.credentials
+        self.password_login: Final = session.password_login
+        self.calls: Final[Calls] = {BIND: session.bind, UNBIND: session.unbind, SIGN_IN: session.sign_in}
 
     @property
-    def calls(self) -> dict[str, Callable[..., Answer]]:
-        """What sends each operation with a token."""
-        return {"bindToken": self.bind, "unbindToken": self.unbind, "authWithToken": self.sign_in}
+    def token(self) -> str:
+        """The token that is bound all the time. Raises NotTriedError if no token can be bound."""
+        self.require_binding()
+        return self.facts.token
+
+    def require_binding(self) -> None:
+        """Raises NotTriedError if no token can be bound."""
+        if self.facts.refusal:
+            raise NotTriedError(f"no token can be bound: {self.facts.refusal}")
+
+    def require_mfa(self) -> None:
+        """Raises NotTriedError if the account needs no second factor."""
+        self.require_binding()
+        if self.mode != 401:
+            raise NotTriedError("the account needs no second factor")
+
+    def bound_token(self, what: str = "a token", token: str = "") -> str:
+        """Binds a token, a new one if none is given, and expects that it signs in."""
+        self.require_binding()
+        token = token or new_token()
+        self.done(self.bind(token), f"binding {what}")
+        self.signed_in(self.sign_in(token), f"{what}, bound")
+        return token
+
+    def unbind_for_good(self, token: str, what: str = "a token") -> None:
+        """Unbinds a token, and expects that it no longer signs in."""
+        self.done(self.unbind(token), f"unbinding {what}")
+        self.unknown(self.sign_in(token), f"{what}, unbound")
 
     # --- expectations ---
 
     def expect(self, kept: bool, seen: str) -> None:
-        """Notes what was seen where the contract is not kept."""
+        """Notes what was seen if the server breaks its API."""
         if not kept:
             self.problems.append(seen)
 
     def advise(self, sound: bool, hint: str) -> None:
-        """Notes what is unwise, but no breach."""
+        """Notes what is unwise, but allowed."""
         if not sound:
             self.hints.append(hint)
 
-    def done(self, answer: Answer, when: str) -> None:
+    def done(self, response: Response, when: str) -> None:
         """Expects 204."""
-        self.expect(answer.status == 204, f"{when}: {seen(answer)}, not 204")
+        self.expect(response.status == 204, f"{when}: {self.seen(response)}, not 204")
 
-    def refused(self, answer: Answer, when: str, *messages: str, status: int = 400) -> None:
-        """Expects an error that blames no member, with one of the messages."""
-        expected: list[dict[str, Any]] = [{"data": {}, "message": message, "status": status} for message in messages]
-        wanted = " or ".join(repr(message) for message in messages)
-        kept = answer.status == status and answer.json in expected
-        self.expect(kept, f"{when}: {seen(answer)}, not {status} {wanted}")
+    def error(self, response: Response, when: str, operation: str, *keys: str) -> None:
+        """Expects one of the errors that openapi.yaml has for an operation."""
+        errors = [self.document.error(operation, key) for key in keys]
+        wanted = " or ".join(f"{error['status']} {error['message']!r}" for error in errors)
+        kept = any(response.status == error["status"] and response.json == error for error in errors)
+        self.expect(kept, f"{when}: {self.seen(response)}, not {wanted}")
 
-    def invalid(self, answer: Answer, when: str, fields: Mapping[str, Any]) -> None:
-        """Expects an error that blames exactly these members."""
-        expected = {"data": fields, "message": INVALID, "status": 400}
-        wanted = " and ".join(f"data.{name} {error['code']}" for name, error in fields.items())
-        self.expect(answer.status == 400 and answer.json == expected, f"{when}: {seen(answer)}, not 400 with {wanted}")
+    def invalid(self, response: Response, when: str, operation: str, **keys: str) -> None:
+        """Expects a 400 that names exactly these fields, with what openapi.yaml's examples say of them."""
+        data = {field: self.document.field_error(operation, field, key) for field, key in keys.items()}
+        expected = {**self.document.error(operation, next(iter(keys.values()))), "data": data}
+        wanted = " and ".join(f"data.{field} {error['code']}" for field, error in data.items())
+        kept = response.status == 400 and response.json == expected
+        self.expect(kept, f"{when}: {self.seen(response)}, not 400 with {wanted}")
 
-    def unknown(self, answer: Answer, when: str) -> None:
+    def unknown(self, response: Response, when: str) -> None:
         """Expects that a token signs nobody in."""
-        self.refused(answer, when, FAILED["authWithToken"])
+        self.error(response, when, SIGN_IN, "credentials")
 
-    def signed_in(self, answer: Answer, when: str) -> None:
-        """Expects that a token is known: 200, or what this account's sign-ins end in."""
-        self.expect(self.is_known(answer), f"{when}: {seen(answer)}, not {self.mode or 200}")
+    def signed_in(self, response: Response, when: str) -> None:
+        """Expects that a token is known: the response is that of the account's first sign-in."""
+        self.expect(self.is_known(response), f"{when}: {self.seen(response)}, not {self.mode or 200}")
 
-    def is_known(self, answer: Answer) -> bool:
-        """Whether an answer tells that the token is bound."""
-        return answer.status == (self.mode or 200)
+    def is_known(self, response: Response) -> bool:
+        """Whether a response says that the token is bound."""
+        return response.status == (self.mode or 200)
 
-    # --- sign-ins that end in a session ---
+    def seen(self, response: Response) -> str:
+        """A response in words, without any text that the server made up."""
+        message = response.field("message")
+        known = response.text("message") in self.document.messages
+        text = "" if message is None else f" {message!r}" if known else " (another message)"
+        data = as_object(response.field("data"))
+        named = ", ".join(sorted(data.keys() & self.document.limits(BIND).keys())) or "other fields"
+        return f"{response.status}{text} with data of {named}" if data else f"{response.status}{text}"
 
-    def learn_mode(self, answer: Answer) -> None:
-        """Takes the first sign-in's answer for what sign-ins end in here."""
-        mfa = answer.status == 401 and answer.text("mfaId") != ""
-        rule = answer.status == 403 and answer.text("message") == RULE
-        self.mode = answer.status if mfa or rule else 200
+    # --- sign-ins that open a session ---
 
-    def session(self, query: Mapping[str, str] | None = None) -> Answer:
-        """A sign-in that ends in a session; where two factors are asked for, the password is the first."""
+    def open_session(self, query: Mapping[str, str] | None = None) -> Response:
+        """A sign-in that opens a session. If a second factor is required, the password is the first."""
         if self.mode == 403:
-            raise NotTriedError("the auth rule keeps the account out")
-        if self.mode != 401:
-            return self.sign_in(self.token, query=query)
-        return self.sign_in(self.token, query=query, mfaId=self.password_mfa_id())
+            raise NotTriedError("the auth rule refuses the account")
+        factor = {"mfaId": self.password_mfa_id()} if self.mode == 401 else {}
+        return self.sign_in(self.token, query=query, **factor)
 
     def password_mfa_id(self) -> str:
         """The mfaId of a first factor that was the password."""
@@ -121,32 +155,10 @@ class Probe(Session):
             raise NotTriedError("the password is no first factor here")
         return mfa_id
 
-    def password_session(self, query: Mapping[str, str] | None = None) -> Answer:
-        """The same by password; where two factors are asked for, the token is the first."""
+    def open_password_session(self, query: Mapping[str, str] | None = None) -> Response:
+        """The same by password. If a second factor is required, the token is the first."""
         factor = {"mfaId": self.sign_in(self.token).text("mfaId")} if self.mode == 401 else {}
-        answer = self.password_login(query, **factor)
-        if answer.status != 200:
-            raise NotTriedError("the server offers no sign-in with email and password to compare with")
-        return answer
-
-    def first_sign_in(self, token: str) -> Answer:
-        """A sign-in after the first bind ever: a server may remember for 2 s that there was no binding at all."""
-        answer = self.sign_in(token)
-        tries = 6
-        while answer.status == 400 and tries:
-            self.pause(0.5)
-            answer = self.sign_in(token)
-            tries -= 1
-        if tries < 6:
-            self.pause(2.0)  # another node may remember it for longer
-        self.settled = answer.status != 400
-        return answer
-
-
-def seen(answer: Answer) -> str:
-    """An answer in words that hold nothing which the server made up."""
-    message = answer.member("message")
-    text = "" if message is None else f" {message!r}" if answer.text("message") in _SAYABLE else " (another text)"
-    data = as_object(answer.member("data"))
-    named = ", ".join(sorted(data.keys() & _MEMBERS)) or "others"
-    return f"{answer.status}{text} with data of {named}" if data else f"{answer.status}{text}"
+        response = self.password_login(query, **factor)
+        if response.status != 200:
+            raise NotTriedError("the server has no sign-in with email and password to compare with")
+        return response

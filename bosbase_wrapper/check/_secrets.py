@@ -1,69 +1,98 @@
-"""Finds what no answer may hold: passwords, tokens, their hashes, JWTs and mfa ids where they do not belong."""
+"""Finds passwords, tokens, their hashes, JWTs and mfaIds in places where they do not belong."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote
 
 from bosbase_wrapper._tokens import generate_token
 
-from ._answer import Answer
+from ._response import Response, as_object, jwt_part, texts
 
 _PREFIX: Final = "bosbase-check"
 _RANDOM_LETTERS: Final = 48
-_PIECE: Final = 12  # letters of a random token that betray it
+_PIECE: Final = 12  # letters of a random token that identify it
 _JWT: Final = re.compile(r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*")
-_BCRYPT: Final = re.compile(r"\$2[abxy]\$\d\d\$[./A-Za-z0-9]{20}")
 
 
 def new_token(length: int = 0, filler: str = "x") -> str:
-    """A random token, filled up at its end to `length` bytes where that is more."""
+    """A random token, filled up at its end to `length` bytes if that is more."""
     token = generate_token(_PREFIX)
     return token + filler * ((length - len(token)) // len(filler.encode()))
 
 
-class Secrets:
-    """What was sent and issued in a run. `everyday` is text in which a password would be no leak."""
+def fingerprint(token: str) -> str:
+    """The first 8 digits of a token's hash: a superuser finds the row of the table by it, and it is no secret."""
+    return hashlib.sha256(token.encode()).hexdigest()[:8]
 
-    def __init__(self, password: str, everyday: str) -> None:
+
+class Secrets:
+    """What a run has sent and received. `everyday` is text in which a password would not be a leak.
+
+    A superuser may put anything into a record. So only the API's own fields are searched for every secret of the
+    run, and the rest of a session for what the request itself sent.
+    """
+
+    def __init__(self, password: str, own_fields: frozenset[str], everyday: str) -> None:
+        self._own_fields: Final = own_fields
+        self._password: Final = _forms(password) if len(password) >= 8 else set[str]()
         self._sent: Final[set[str]] = set()
         self._issued: Final[set[str]] = set()
-        if len(password) >= 8 and password.casefold() not in everyday.casefold():
-            self._sent.update(_forms(password))
+        self.ignore(everyday)
+
+    def ignore(self, everyday: str) -> None:
+        """Forgets the password if it is part of an ordinary text."""
+        if any(form.casefold() in everyday.casefold() for form in self._password):
+            self._password.clear()
 
     def remember(self, token: str) -> None:
-        """Adds a token of `new_token`, whatever stands around it."""
+        """Adds a token of `new_token`, whatever surrounds it."""
         self._sent.update(_pieces(token))
 
-    def found_in(self, answer: Answer) -> list[str]:
-        """Where an answer holds a secret. What it issues itself, as `token` or `mfaId`, belongs in its body alone."""
-        issued = {text for text in (answer.text("token"), answer.text("mfaId")) if len(text) >= 8}
-        body = _without(answer.content.decode(errors="replace"), issued)
-        plain = _without(json.dumps(answer.json, ensure_ascii=False), issued) if answer.is_json else ""
-        head = " ".join(f"{name} {value}" for name, value in answer.headers.multi_items())
+    def found_in(self, response: Response, token: str = "") -> list[str]:
+        """The places of a response that hold a secret. `token` is the one in the request."""
+        issued = {text for text in (response.text("token"), response.text("mfaId")) if len(text) >= 8}
+        head = " ".join(f"{name} {value}" for name, value in response.headers.multi_items())
+        own, others = self._parts(response)
+        for secret in issued:
+            own = [text.replace(secret, "", 1) for text in own]  # a response may hold what it issues once
         self._issued.update(issued)
-        return [place for place, text in (("a header", head), ("the body", f"{body} {plain}")) if self.are_in(text)]
+        in_body = any(map(self.are_in, own)) or _holds(others, _pieces(token))
+        return ["a header"] * self.are_in(head) + ["the body"] * in_body
 
     def are_in(self, text: str) -> bool:
-        """Whether a text holds one."""
-        if _JWT.search(text) or _BCRYPT.search(text):
-            return True
-        texts = {text.casefold(), unquote(text).casefold()}
-        return any(secret.casefold() in text for secret in self._sent | self._issued for text in texts)
+        """Whether a text holds a secret of the run, or a JWT of the server."""
+        jwts = _JWT.findall(text)
+        return any("collectionId" in jwt_part(jwt, 1) for jwt in jwts) or _holds(
+            text, self._password | self._sent | self._issued
+        )
+
+    def _parts(self, response: Response) -> tuple[list[str], str]:
+        """The texts of the API's own fields, and that of all others."""
+        record = as_object(response.field("record"))
+        if not response.is_json or not record:
+            return [response.content.decode(errors="replace"), _text(response.json)], ""
+        rest = {name: value for name, value in as_object(response.json).items() if name not in ("record", "meta")}
+        own = {name: value for name, value in record.items() if name in self._own_fields}
+        extra = {name: value for name, value in record.items() if name not in self._own_fields}
+        return [_text([rest, own])], _text([extra, response.field("meta")])
 
 
-def _without(text: str, issued: set[str]) -> str:
-    for secret in issued:
-        text = text.replace(secret, "", 1)
-    return text
+def _text(value: object) -> str:
+    return "\n".join(texts(value))
+
+
+def _holds(text: str, secrets: Iterable[str]) -> bool:
+    forms = {text.casefold(), unquote(text).casefold()}
+    return any(secret.casefold() in form for secret in secrets for form in forms)
 
 
 def _pieces(token: str) -> set[str]:
-    """What betrays a random token: any 12 letters of its random part, and all that is made of the whole."""
+    """What identifies a random token: any 12 letters of its random part, and what is made of the whole."""
     start = token.find(f"{_PREFIX}_")
     if start < 0:  # too short to be told from any other text
         return set()

@@ -245,6 +245,9 @@ def generate(given: Given) -> None:
         click.Option(
             ["--report"], type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write an HTML report."
         ),
+        click.Option(
+            ["--junit"], type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write JUnit XML for CI."
+        ),
         JSON,
     ],
     epilog="""\b
@@ -259,7 +262,7 @@ def check(given: Given) -> int:
     of them. Exit code 1 means that a check failed.
     """
     (password,) = given.secrets(PASSWORD)
-    options = {name: given[name] for name in ("report", "strict", "fuzz")}
+    options = {name: given[name] for name in ("report", "junit", "strict", "fuzz")}
     try:
         from bosbase_wrapper.check import command
 

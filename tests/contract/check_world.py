@@ -12,12 +12,8 @@ from typing import Any, Self
 
 import httpx
 
-from bosbase_wrapper.check import Report
-from bosbase_wrapper.check._checks import CHECKS, Check
-from bosbase_wrapper.check._contract import Contract, document_text
-from bosbase_wrapper.check._probe import Probe
-from bosbase_wrapper.check._run import examine
-from bosbase_wrapper.check._session import Account
+from bosbase_wrapper.check import CHECKS, LAST, Account, Check, Report, Session, run_checks
+from bosbase_wrapper.check._fuzz import fuzz_checks
 from bosbase_wrapper.server import LiveServer
 
 from .broken import BrokenServer, Spoiler
@@ -33,7 +29,6 @@ class World:
     def __init__(self) -> None:
         self._folder = TemporaryDirectory()
         self.server = LiveServer(data_dir=Path(self._folder.name))
-        self.contract = Contract(document_text())
         self._team = ""
         self._admin = httpx.Client(
             verify=False
@@ -82,8 +77,9 @@ class World:
     ) -> Report:
         """What the check says of the server with something spoiled; it does not wait for anything."""
         with BrokenServer(self.server.url, spoil) as url, httpx.Client(timeout=30, verify=False) as client:
-            probe = Probe(self.account(kind, url), self.contract, client, pause=lambda _: None)
-            return examine(probe, checks=checks, fuzz=fuzz)
+            session = Session(self.account(kind, url), client, pause=lambda _: None)
+            last = LAST if checks is CHECKS else ()
+            return run_checks(session, [*checks, *(fuzz_checks(fuzz) if fuzz else ())], last=last)
 
     def bindings(self, record_id: str = "%") -> int:
         """How many tokens are bound on the server, to one record or to whomever."""
@@ -92,3 +88,8 @@ class World:
                 return 0  # the first bind makes the table
             query = "SELECT count(*) FROM _token_bindings WHERE recordRef LIKE ?"
             return int(database.execute(query, (record_id,)).fetchone()[0])
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """The rows of the table of bindings, with the hash at the end."""
+        with closing(sqlite3.connect(Path(self._folder.name) / "data.db")) as database:
+            return database.execute("SELECT recordRef, tokenHash FROM _token_bindings").fetchall()
