@@ -198,12 +198,15 @@ bench-quick: $(VENV)/.bench ## The same with fewer rounds, into .scratch/benchma
 ##@ Package and housekeeping
 
 .PHONY: package
-package: $(VENV)/.package ## Build the sdist and the wheel into dist/ and check them
-	rm -rf dist
+package: $(VENV)/.package $(VENV)/.lint ## Build the sdist and the wheel into dist/ and check them
+	rm -rf dist .scratch/wheel
 	$(BIN)/validate-pyproject pyproject.toml
 	$(BIN)/hatchling build --directory dist
 	$(BIN)/check-wheel-contents dist/*.whl
 	$(BIN)/twine check --strict dist/*
+	$(BIN)/python -m zipfile --extract dist/*.whl .scratch/wheel
+	cd .scratch && PYTHONPATH=wheel $(CURDIR)/$(BIN)/basedpyright --pythonpath $(CURDIR)/$(BIN)/python \
+		--verifytypes bosbase_wrapper --ignoreexternal
 
 # The list is taken from an environment that holds the wheel and what it needs at run time, and nothing else.
 .PHONY: sbom

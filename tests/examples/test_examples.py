@@ -26,7 +26,7 @@ LINES = {"quickstart": 20, "fastapi_service": 79, "demo": 240}  # every other ex
 def test_an_example_runs(name: str, tmp_path: Path) -> None:
     """Without a warning, without a trace in the temporary folder."""
     settings = {key: value for key, value in os.environ.items() if not key.startswith("BOSBASE_")}
-    command = [sys.executable, "-W", "error", EXAMPLES / f"{name}.py"]
+    command = [sys.executable, "-W", "error", str(EXAMPLES / f"{name}.py")]
     result = subprocess.run(
         command, env=settings | {"TMPDIR": str(tmp_path)}, capture_output=True, text=True, timeout=60, check=False
     )

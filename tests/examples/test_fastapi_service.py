@@ -114,7 +114,7 @@ def test_tokens_keep_their_accounts_apart(server: LiveServer, service: httpx.Cli
 def test_a_token_that_does_not_sign_in_is_401(service: httpx.Client, token: str) -> None:
     """And the next request with it tries again."""
     for _ in range(2):
-        response = service.get("/me", headers={"Authorization": f"Bearer {token}".encode("latin-1")})
+        response = service.get("/me", headers={b"Authorization": f"Bearer {token}".encode("latin-1")})
         assert response.status_code == 401
         assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
