@@ -229,5 +229,5 @@ pins: ## Update constraints.txt to the newest versions that pyproject.toml allow
 
 .PHONY: clean
 clean: ## Remove the environment and everything that was built
-	rm -rf $(VENV) .scratch .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis mutants dist build docs/_build docs/_generated
+	rm -rf $(VENV) .scratch .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis mutants dist build docs/_build
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -34,6 +34,8 @@ exclude_patterns = ["_build"]
 html_theme = "furo"
 html_copy_source = True  # llms.txt links to the Markdown of each page
 html_show_sphinx = False
+html_show_copyright = False
+smartquotes = False  # `--option` keeps its dashes
 templates_path: list[str] = []
 
 myst_enable_extensions = ["colon_fence", "deflist"]

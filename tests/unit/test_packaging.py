@@ -30,7 +30,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 def test_the_wheel_holds_what_git_holds_and_no_more(wheel: zipfile.ZipFile) -> None:
     """Both packages, openapi.yaml, and the metadata."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "bosbase_wrapper", "generated/bosbase_client"]
+    folders = ["bosbase_wrapper", "generated/bosbase_client"]
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *folders]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     kept = {name.removeprefix("generated/") for name in listed if (ROOT / name).exists()}
     metadata = f"bosbase_wrapper-{bosbase_wrapper.__version__}.dist-info"
