@@ -153,6 +153,17 @@ released: ## Keep openapi.yaml as the last released one, for the compatibility g
 
 ##@ Longer tests
 
+.PHONY: pythons unit
+pythons: ## Run the unit tests on each supported Python that this machine has
+	@for version in 3.11 3.12 3.13; do \
+		if python$$version --version >/dev/null 2>&1; then \
+			$(MAKE) --no-print-directory VENV=.scratch/python$$version PYTHON=python$$version unit || exit 1; \
+		else echo "==> python$$version is not on this machine: skipped"; fi; \
+	done
+
+unit: $(VENV)/.test
+	$(BIN)/pytest --quiet --numprocesses auto tests/unit
+
 .PHONY: contract
 contract: $(VENV)/.test ## Test a server against openapi.yaml: an embedded one, or BASE_URL=...
 	$(BIN)/python -m tests.contract --base-url "$(BASE_URL)"
