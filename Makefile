@@ -153,12 +153,14 @@ released: ## Keep openapi.yaml as the last released one, for the compatibility g
 
 ##@ Longer tests
 
+PYTHONS ?= python3.11 python3.12 python3.13
+
 .PHONY: pythons unit
-pythons: ## Run the unit tests on each supported Python that this machine has
-	@for version in 3.11 3.12 3.13; do \
-		if python$$version --version >/dev/null 2>&1; then \
-			$(MAKE) --no-print-directory VENV=.scratch/python$$version PYTHON=python$$version unit || exit 1; \
-		else echo "==> python$$version is not on this machine: skipped"; fi; \
+pythons: ## Run the unit tests on each supported Python of this machine, or on PYTHONS="..."
+	@for python in $(PYTHONS); do \
+		if $$python --version >/dev/null 2>&1; then \
+			$(MAKE) --no-print-directory VENV=.scratch/$$(basename $$python) PYTHON=$$python unit || exit 1; \
+		else echo "==> $$python is not on this machine: skipped"; fi; \
 	done
 
 unit: $(VENV)/.test
