@@ -69,10 +69,32 @@ def markdown_to_rst(_app: Sphinx, _what: str, _name: str, _object: object, _opti
     lines[:] = "\n".join(lines).split("\n")
 
 
-def add_http_api(_app: Sphinx, docname: str, source: list[str]) -> None:
-    """Append what openapi.yaml says to the page of the HTTP API."""
+# Files of the repository's top folder, and the pages that include them.
+TOP_FILES = {
+    "ARCHITECTURE": "architecture",
+    "CHANGELOG": "changelog",
+    "CONTRIBUTING": "contributing",
+    "README": "index",
+    "SECURITY": "reporting",
+}
+
+
+def page_of(link: re.Match[str]) -> str:
+    """Return the link to a file of the top folder as a link to its page."""
+    return f"](/{TOP_FILES[link[1]]}.md"
+
+
+def read_page(_app: Sphinx, docname: str, source: list[str]) -> None:
+    """Link to pages instead of files above docs/. Append openapi.yaml to the page of the HTTP API."""
+    source[0] = re.sub(r"\]\((?:\.\./)+([A-Z]+)\.md", page_of, source[0])
     if docname == "reference/http-api":
         source[0] += openapi_page.markdown(DOCS.parent / "openapi.yaml")
+
+
+def read_top_file(_app: Sphinx, path: Path, _page: str, content: list[str]) -> None:
+    """Link to pages from a file of the top folder, whose own links start there."""
+    if path.parent == Path(".."):
+        content[0] = re.sub(r"\]\(([A-Z]+)\.md", page_of, content[0]).replace("](docs/", "](/")
 
 
 def public_name(app: Sphinx, env: Any, node: Any, content: nodes.Element) -> nodes.Element | None:
@@ -98,6 +120,7 @@ def copy_pictures(app: Sphinx, error: Exception | None) -> None:
 def setup(app: Sphinx) -> None:
     """Register the functions above."""
     app.connect("autodoc-process-docstring", markdown_to_rst)
-    app.connect("source-read", add_http_api)
+    app.connect("source-read", read_page)
+    app.connect("include-read", read_top_file)
     app.connect("missing-reference", public_name)
     app.connect("build-finished", copy_pictures)
