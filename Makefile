@@ -217,9 +217,8 @@ package: $(VENV)/.package $(VENV)/.lint ## Build the sdist and the wheel into di
 	$(BIN)/hatchling build --directory dist
 	$(BIN)/check-wheel-contents dist/*.whl
 	$(BIN)/twine check --strict dist/*
-	$(BIN)/python -m zipfile --extract dist/*.whl .scratch/wheel
-	cd .scratch && PYTHONPATH=wheel $(CURDIR)/$(BIN)/basedpyright --pythonpath $(CURDIR)/$(BIN)/python \
-		--verifytypes bosbase_wrapper --ignoreexternal
+	$(INSTALL) --quiet --target .scratch/wheel "$$(echo dist/*.whl)[server,cli,check,fast]" pytest httpx2
+	cd .scratch && PYTHONPATH=wheel basedpyright --verifytypes bosbase_wrapper --ignoreexternal
 
 # The list is taken from an environment that holds the wheel and what it needs at run time, and nothing else.
 .PHONY: sbom
