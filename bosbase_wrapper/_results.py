@@ -115,11 +115,8 @@ class AuthResult:
 
 
 def _datetime(text: str) -> datetime | None:
-    # Imported at the first date that is asked for: it takes 20 ms.
-    from dateutil.parser import isoparse
-
     try:
-        moment = isoparse(text)
+        moment = datetime.fromisoformat(text)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None

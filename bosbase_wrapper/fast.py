@@ -27,8 +27,8 @@ try:
     from pyreqwest.client import Client, ClientBuilder, SyncClient, SyncClientBuilder
     from pyreqwest.request import RequestBuilder, StreamRequest, SyncRequestBuilder, SyncStreamRequest
     from pyreqwest.response import BaseResponse, Response, SyncResponse
-except ImportError as missing:
-    raise ImportError('bosbase_wrapper.fast requires pyreqwest: pip install "bosbase-wrapper[fast]"') from missing
+except ImportError:
+    raise ImportError('bosbase_wrapper.fast requires pyreqwest: pip install "bosbase-wrapper[fast]"') from None
 
 __all__ = ["AsyncFastTransport", "FastTransport"]
 

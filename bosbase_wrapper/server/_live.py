@@ -41,7 +41,7 @@ class LiveServer:
 
     def __init__(self, data_dir: Path | None = None, port: int = 0) -> None:
         self.admin_email: Final = "admin@bosbase.test"
-        self.admin_password = ""
+        self.admin_password: str = ""
         self._data_dir = data_dir
         self._wanted_port = port
         self._port = port

@@ -1,4 +1,4 @@
-"""The package as it is installed: what the wheel holds, what it needs, what an import costs."""
+"""The package as it is installed: what the wheel holds, what it needs, what an import brings."""
 
 from __future__ import annotations
 
@@ -28,65 +28,71 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
         return zipfile.ZipFile(folder / build_wheel(str(folder)))
 
 
-def test_the_wheel_holds_both_packages_their_types_and_the_contract(wheel: zipfile.ZipFile) -> None:
-    """And the server's extension, which is data."""
-    names = set(wheel.namelist())
-    assert {
-        "bosbase_wrapper/__init__.py",
-        "bosbase_wrapper/py.typed",
-        "bosbase_wrapper/openapi.yaml",
-        "bosbase_wrapper/server/pb_hooks/bosbase_tokens.pb.js",
-        "bosbase_wrapper/server/live_hooks/superuser.pb.js",
-        "bosbase_client/__init__.py",
-        "bosbase_client/py.typed",
-    } <= names
+def test_the_wheel_holds_what_git_holds_and_no_more(wheel: zipfile.ZipFile) -> None:
+    """Both packages, openapi.yaml, and the metadata."""
+    folders = ["bosbase_wrapper", "generated/bosbase_client"]
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *folders]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    kept = {name.removeprefix("generated/") for name in listed if (ROOT / name).exists()}
+    metadata = f"bosbase_wrapper-{bosbase_wrapper.__version__}.dist-info"
+    about = {f"{metadata}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")}
+    assert set(wheel.namelist()) == kept | about | {"bosbase_wrapper/openapi.yaml"}
+    assert {"bosbase_wrapper/py.typed", "bosbase_client/py.typed"} <= kept
     assert wheel.read("bosbase_wrapper/openapi.yaml") == (ROOT / "openapi.yaml").read_bytes()
-    assert {name.split("/")[0] for name in names} == {
-        "bosbase_wrapper",
-        "bosbase_client",
-        f"bosbase_wrapper-{bosbase_wrapper.__version__}.dist-info",
-    }
 
 
 def test_the_wheel_says_what_it_needs(wheel: zipfile.ZipFile) -> None:
-    """Little at run time; everything else is an extra."""
+    """A few packages at run time; everything else is an extra."""
     (name,) = [name for name in wheel.namelist() if name.endswith("METADATA")]
     metadata = message_from_bytes(wheel.read(name))
     needed = metadata.get_all("Requires-Dist", [])
     at_run_time = {re.split(r"[^a-z0-9-]", line)[0] for line in needed if "extra ==" not in line}
-    assert at_run_time == {"httpx", "anyio", "attrs", "python-dateutil"}
+    assert at_run_time == {"httpx", "anyio", "attrs"}
     assert set(metadata.get_all("Provides-Extra", [])) == {"server", "cli", "check", "fast"}
     assert (metadata["Name"], metadata["Requires-Python"]) == ("bosbase-wrapper", ">=3.11")
     assert metadata["License-Expression"] == "MIT"
 
 
-def test_the_version_is_told_once(wheel: zipfile.ZipFile) -> None:
-    """The installed package, the wheel and the changelog agree."""
+def test_the_version_is_the_same_everywhere(wheel: zipfile.ZipFile) -> None:
+    """The installed package, the wheel and the changelog have the same version."""
     assert version("bosbase-wrapper") == bosbase_wrapper.__version__
     assert f"-{bosbase_wrapper.__version__}-" in Path(wheel.filename or "").name
     assert f"## {bosbase_wrapper.__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
 
 def test_the_sdist_holds_what_is_listed_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing that a work tree gathers."""
+    """Nothing else that a work tree may contain."""
     monkeypatch.chdir(ROOT)
     with tarfile.open(tmp_path / build_sdist(str(tmp_path))) as archive:
         tops = {Path(name).parts[1] for name in archive.getnames()}
     assert {"bosbase_wrapper", "generated", "tests", "openapi.yaml", "README.md", "LICENSE", "Makefile"} <= tops
     assert tops <= {
-        *("bosbase_wrapper", "generated", "tests", "examples", "benchmarks", "docs", "tools"),
+        *("bosbase_wrapper", "generated", "tests", "tools", "examples", "docs"),
         *("openapi.yaml", "generator-config.yaml", "constraints.txt", "Makefile", "pyproject.toml", ".gitignore"),
-        *("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "LICENSE", "PKG-INFO"),
+        *("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "PKG-INFO"),
     }
 
 
 def test_an_import_leaves_out_what_only_some_need() -> None:
-    """The generated models come with the first client, the parser of dates with the first date."""
+    """httpx and the generated models load with the first client."""
     code = "import sys, httpx; before = set(sys.modules); import bosbase_wrapper; print(*set(sys.modules) - before)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     brought = {name.split(".")[0] for name in out.split()}
     assert "bosbase_wrapper" in brought
-    assert brought.isdisjoint({"bosbase_client", "attr", "dateutil", "anyio", "click", "yaml", "jsonschema", "aiohttp"})
+    assert brought.isdisjoint({"bosbase_client", "attr", "anyio", "click", "yaml", "jsonschema", "pyreqwest"})
+
+
+def test_every_module_imports_without_a_warning() -> None:
+    """Warnings are errors here, and importing has no side effect that prints."""
+    code = (
+        "import importlib, pkgutil, bosbase_wrapper as package\n"
+        "for module in pkgutil.walk_packages(package.__path__, 'bosbase_wrapper.'):\n"
+        "    if not module.name.endswith('__main__'):\n"
+        "        importlib.import_module(module.name)\n"
+    )
+    command = [sys.executable, "-W", "error", "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -1,4 +1,4 @@
-"""The story of `make demo`, run as a newcomer runs it."""
+"""`make demo`, run as a newcomer runs it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 
 from bosbase_wrapper.server import LiveServer
 
-SCRIPT = Path(__file__).parents[2] / "examples" / "quickstart.py"
+SCRIPT = Path(__file__).parents[2] / "examples" / "demo.py"
 
 
 def run(folder: Path, more: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """The script's run, with a folder of its own for what is temporary."""
+    """Run the demo. Its temporary files go into `folder`."""
     settings = {name: value for name, value in os.environ.items() if not name.startswith("BOSBASE_")}
     settings |= {"TMPDIR": str(folder), **(more or {})}
     return subprocess.run(
@@ -23,8 +23,8 @@ def run(folder: Path, more: Mapping[str, str] | None = None) -> subprocess.Compl
     )
 
 
-def test_the_story_runs_to_its_end_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    """Every kind of outcome is shown, and no token, JWT or password whole."""
+def test_the_demo_runs_to_its_end_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    """It shows every kind of outcome, and no whole token, JWT or password."""
     result = run(tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     for shown in (
@@ -39,13 +39,13 @@ def test_the_story_runs_to_its_end_and_leaves_nothing_behind(tmp_path: Path) -> 
         "MfaRequiredError: 401",
     ):
         assert shown in result.stdout
-    assert result.stdout.rstrip().endswith("The server is stopped, and its data are gone.")
+    assert result.stdout.rstrip().endswith("The server is stopped and its data is deleted.")
     assert re.findall(r"[A-Za-z0-9_-]{40,}|\w+_[A-Za-z0-9]{20,}", result.stdout) == []
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_story_runs_on_a_server_of_ones_own(server: LiveServer, tmp_path: Path) -> None:
-    """With an ordinary account, whose token is gone afterwards; what needs a superuser is left out."""
+def test_the_demo_runs_on_your_own_server(server: LiveServer, tmp_path: Path) -> None:
+    """It needs an ordinary account, skips what needs a superuser, and unbinds its token."""
     server.create_record("users", email="own@example.com", password="password1234", name="Own")
     account = {"BOSBASE_URL": server.url, "BOSBASE_EMAIL": "own@example.com", "BOSBASE_PASSWORD": "password1234"}
     result = run(tmp_path, account)
@@ -56,8 +56,8 @@ def test_the_story_runs_on_a_server_of_ones_own(server: LiveServer, tmp_path: Pa
     assert "embedded" not in result.stdout
 
 
-def test_the_story_says_what_is_missing(tmp_path: Path) -> None:
-    """An URL without an account."""
+def test_the_demo_says_what_is_missing(tmp_path: Path) -> None:
+    """A URL without an account."""
     result = run(tmp_path, {"BOSBASE_URL": "http://127.0.0.1:1"})
     assert result.returncode == 1
     assert "BOSBASE_EMAIL" in result.stderr

@@ -1,0 +1,54 @@
+"""The CI files of docs/how-to/ci.md do what the page says: their commands run against a server as they stand."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import metadata
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import yaml
+
+from bosbase_wrapper.server import LiveServer
+
+FILES = Path(__file__).parents[2] / "examples" / "ci"
+
+
+def commands(node: Any) -> Iterator[str]:
+    """Yield the shell commands of a workflow, in order."""
+    if isinstance(node, list):
+        for item in node:
+            yield from commands(item)
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            lines = value if key == "script" else [value]
+            yield from lines if key in {"run", "script"} else commands(value)
+
+
+@pytest.mark.parametrize("file", sorted(FILES.glob("*.yml")), ids=lambda file: file.stem)
+def test_a_ci_file_checks_a_server(file: Path, server: LiveServer, tmp_path: Path) -> None:
+    """The first command installs an extra that exists; the second writes the reports."""
+    install, check = commands(yaml.safe_load(file.read_text()))
+    assert install == 'pip install "bosbase-wrapper[check]"'
+    assert "check" in metadata("bosbase-wrapper").get_all("Provides-Extra", [])
+    email = f"{file.stem}@example.com"
+    server.create_record("users", email=email, password="password1234")
+    settings = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "BOSBASE_URL": server.url,
+        "BOSBASE_EMAIL": email,
+        "BOSBASE_PASSWORD": "password1234",
+    }
+    result = subprocess.run(check, shell=True, cwd=tmp_path, env=settings, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, ""), result.stdout
+    report = ElementTree.parse(tmp_path / "token-api.xml")  # our own file
+    assert report.getroot().tag in {"testsuite", "testsuites"}
+    assert report.findall(".//testcase")
+    assert report.findall(".//failure") == []
+    assert (tmp_path / "token-api.html").stat().st_size > 1000
