@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from ._paths import executable, hooks_dir
-
-_PASSED_ON: Final = ("HOME", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "USERPROFILE")
-_SETTINGS: Final = "BOSBASE_TOKENS_"
+from ._process import environment
 
 
 @dataclass(frozen=True)
@@ -45,10 +42,7 @@ def _run(data: Path, command: str, *arguments: str) -> Any:
     folders = [f"--dir={data}", f"--hooksDir={hooks_dir()}", f"--migrationsDir={data / 'no-migrations'}"]
     options = [*folders, "--hooksWatch=false", "--automigrate=false"]
     line = [str(executable()), "tokens", command, "--json", *options, "--", *arguments]
-    environment = {
-        name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith(_SETTINGS)
-    }
-    done = subprocess.run(line, capture_output=True, text=True, check=False, env=environment)  # noqa: S603  # our own
+    done = subprocess.run(line, capture_output=True, text=True, check=False, env=environment())  # noqa: S603  # our own
     if not done.stdout:
         raise RuntimeError(done.stderr.strip())
     return json.loads(done.stdout)

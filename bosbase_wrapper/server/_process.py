@@ -66,7 +66,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=_environment() | settings,
+                env=environment() | settings,
                 umask=-1 if windows else 0o077,  # the data hold the secrets that sign the JWTs
                 start_new_session=True,  # Ctrl-C in a terminal ends our process, which then stops the server in order
             )
@@ -94,5 +94,6 @@ class Process:
             self._popen.wait()
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """Return the variables that a process of the server gets."""
     return {name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith(_SETTINGS)}
