@@ -41,7 +41,7 @@ FULL: Final = Effort(
     rounds=25, calls=400, logins=200, logins_at_once=640, interpreters=25, memory_logins=20_000, memory_clients=1_000
 )
 QUICK: Final = Effort(
-    rounds=7, calls=200, logins=64, logins_at_once=256, interpreters=7, memory_logins=4_000, memory_clients=200
+    rounds=6, calls=200, logins=64, logins_at_once=192, interpreters=5, memory_logins=2_000, memory_clients=100
 )
 
 
