@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from bosbase_wrapper.check import CHECKS, Check
-from bosbase_wrapper.check._rules import RULES
 
 from .broken import BROKEN, Broken
 from .check_table import caught_by, documented
