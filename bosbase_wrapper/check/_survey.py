@@ -90,7 +90,8 @@ def _first_sign_in(session: Session, token: str) -> Response:
         response = session.sign_in(token)
         if response.status != 400:
             break
-    session.pause(_OTHER_NODES_SECONDS if late else 0.0)
+    if late:
+        session.pause(_OTHER_NODES_SECONDS)
     session.settled = response.status != 400
     return response
 
