@@ -44,8 +44,8 @@ class Connection:
     """Counts the requests of a run, and ends a run that takes too long."""
 
     def __init__(self, url: str, client: httpx.Client, tell: Tell, clock: Clock) -> None:
-        self.requests = 0
-        self.slowest = 0.0
+        self.requests: int = 0
+        self.slowest: float = 0.0
         self._url: Final = url
         self._client: Final = client
         self._tell: Final = tell

@@ -34,9 +34,9 @@ class Patience:
     """
 
     def __init__(self, connection: Connection, pause: Pause, tell: Tell, clock: Clock) -> None:
-        self.limited = False
-        self.faults = 0
-        self.expected = 0  # requests of the whole run; 0: no estimate
+        self.limited: bool = False
+        self.faults: int = 0
+        self.expected: int = 0  # requests of the whole run; 0: no estimate
         self._connection: Final = connection
         self._pause: Final = pause
         self._clock: Final = clock
