@@ -89,6 +89,7 @@ check: $(VENV)/.lint ## Lint, check types, look for dead code, compare generated
 	$(BIN)/oxlint --deny-warnings bosbase_wrapper/server
 	$(BIN)/vulture
 	$(BIN)/deptry bosbase_wrapper generated
+	$(BIN)/lint-imports
 	@$(MAKE) --no-print-directory check-generated check-spec check-oldest
 
 .PHONY: format
