@@ -82,23 +82,17 @@ __all__ = [
     "is_generated_token",
 ]
 
-# These import httpx and the generated models, which takes longer than the rest. They are imported at their first use,
-# since every run of pytest loads the plugin, and every shell completion loads the command line.
-_ON_DEMAND = {
-    "AsyncBosBase": "_client",
-    "AsyncCollection": "_collection",
-    "AsyncTokenAuth": "_token_auth",
-    "BosBase": "_client",
-    "CallOptions": "_collection",
-    "Collection": "_collection",
-    "TokenAuth": "_token_auth",
-}
-
 
 def __getattr__(name: str) -> Any:
-    if name not in _ON_DEMAND:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_ON_DEMAND[name]}", __name__), name)
+    """Import the clients at their first use: they need httpx and the generated models, which take long to import.
+
+    Every run of pytest loads the plugin, and every shell completion loads the command line.
+    """
+    for module in ("._client", "._collection", "._token_auth") if name in __all__ else ():
+        found = vars(import_module(module, __name__))
+        if name in found:
+            return found[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

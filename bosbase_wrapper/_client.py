@@ -1,70 +1,32 @@
-"""`BosBase` and `AsyncBosBase`: two thin shells over one set of checked settings."""
+"""`BosBase` and `AsyncBosBase`: two thin shells over a `Sender`."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import Any, Final, Generic, Self, TypeVar, cast
 
 import httpx
 
 from . import _options
+from ._collection import AsyncCollection, Collection
 from ._errors import ConfigurationError
-from ._version import __version__
+from ._send import AsyncSender, Sender, SyncSender
 
-if TYPE_CHECKING:
-    from ._collection import AsyncCollection, Collection
-    from ._send import Settings
+S = TypeVar("S", bound=Sender[Any])
 
 _DEFAULT_TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
-_HEADERS: Final = {
-    "accept": "application/json",
-    "content-type": "application/json",
-    "user-agent": f"bosbase-wrapper/{__version__}",
-    "accept-encoding": "identity",  # responses are small, and a compressed one could fill the memory
-}
 
 
-def _settings(
-    base_url: str,
-    timeout: float | httpx.Timeout | None,
-    headers: Mapping[str, str] | None,
-    retries: int,
-    transport: object,
-    http_client: httpx.Client | httpx.AsyncClient | None,
-    kind: type[httpx.Client | httpx.AsyncClient],
-) -> Settings:
-    from ._send import Settings
-
-    url = _options.base_url(base_url)
-    if transport is not None and http_client is not None:
-        raise ConfigurationError("give either transport or http_client: an http_client has its own transport")
-    if http_client is not None and not isinstance(http_client, kind):
-        raise ConfigurationError(f"http_client must be an httpx.{kind.__name__}")
-    handler = "handle_request" if kind is httpx.Client else "handle_async_request"
-    if transport is not None and not hasattr(transport, handler):
-        raise ConfigurationError(f"transport must be a transport for httpx.{kind.__name__}: it has no {handler}")
-    ours = {"host": url.netloc.decode(), **_HEADERS}
-    settings = Settings(
-        url=url,
-        base_url=str(url).rstrip("/"),
-        headers=_options.default_headers(ours, headers, http_client),
-        timeout=_options.timeout(timeout),
-        retries=_options.retries(retries),
-    )
-    _options.warn_if_insecure(url, stacklevel=3)
-    return settings
-
-
-class _BaseClient:
+class _BaseClient(Generic[S]):
     """What the two clients have in common."""
 
-    _settings: Settings
+    _sender: S
 
     @property
     def base_url(self) -> str:
         """The server's URL, without a slash at its end."""
-        return self._settings.base_url
+        return self._sender.base_url
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
@@ -83,7 +45,7 @@ class _BaseClient:
         return f"{type(self).__name__}({self.base_url!r})"
 
 
-class BosBase(_BaseClient):
+class BosBase(_BaseClient[SyncSender]):
     """A client for one BosBase server. Its calls are safe from many threads.
 
     Use it as a context manager, or call `close`. It survives a fork: each process has connections of its own.
@@ -113,19 +75,14 @@ class BosBase(_BaseClient):
         Raises ConfigurationError for an option that cannot be used. Warns with InsecureTransportWarning if `base_url`
         is plain http to another host.
         """
-        # Imported here, since the generated models take longer to import than all the rest.
-        from ._send import SyncSender
-
-        self._settings = _settings(base_url, timeout, headers, retries, transport, http_client, httpx.Client)
-        self._sender = SyncSender(self._settings, http_client, transport)
+        self._sender = SyncSender(base_url, timeout, headers, retries, transport, http_client)
+        _options.warn_if_insecure(self._sender.url, stacklevel=2)
 
     def collection(self, name_or_id: str) -> Collection:
         """Return one auth collection, by its name (in any case) or its id. This does no IO.
 
         Raises ConfigurationError for a name that is not one segment of a path.
         """
-        from ._collection import Collection
-
         return Collection(self._sender, name_or_id)
 
     def close(self) -> None:
@@ -140,7 +97,7 @@ class BosBase(_BaseClient):
         self.close()
 
 
-class AsyncBosBase(_BaseClient):
+class AsyncBosBase(_BaseClient[AsyncSender]):
     """`BosBase` with coroutines, for asyncio and trio. Its calls are safe from many tasks.
 
     One client serves several event loops, one after another or at the same time: each has connections of its own.
@@ -157,15 +114,11 @@ class AsyncBosBase(_BaseClient):
         http_client: httpx.AsyncClient | None = None,
     ) -> None:
         """Make a client. The options are those of `BosBase`, with an async transport or an `httpx.AsyncClient`."""
-        from ._send import AsyncSender
-
-        self._settings = _settings(base_url, timeout, headers, retries, transport, http_client, httpx.AsyncClient)
-        self._sender = AsyncSender(self._settings, http_client, transport)
+        self._sender = AsyncSender(base_url, timeout, headers, retries, transport, http_client)
+        _options.warn_if_insecure(self._sender.url, stacklevel=2)
 
     def collection(self, name_or_id: str) -> AsyncCollection:
         """Return one auth collection. See `BosBase.collection`."""
-        from ._collection import AsyncCollection
-
         return AsyncCollection(self._sender, name_or_id)
 
     async def aclose(self) -> None:

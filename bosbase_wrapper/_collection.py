@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ._token_auth import AsyncTokenAuth, TokenAuth
 
 T = TypeVar("T")
-S = TypeVar("S", bound=Sender)
+S = TypeVar("S", bound=Sender[Any])
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
@@ -58,17 +58,16 @@ class _BaseCollection(Generic[S]):
         options: CallOptions,
         parameters: Mapping[str, str] | None = None,
     ) -> Call[T]:
-        settings = self._sender.settings
         _options.require_known(options, CallOptions)
         _options.require_texts(fields)
         fields.values |= _options.body(options.get("body"))
         return Call(
             operation,
             self.name,
-            settings.base_url,
+            self._sender.base_url,
             fields,
-            _options.merged_headers(settings.headers, options.get("headers")),
-            _options.timeout(options.get("timeout", settings.timeout)),
+            _options.merged_headers(self._sender.headers, options.get("headers")),
+            _options.timeout(options.get("timeout", self._sender.timeout)),
             parameters or {},
             _options.query(options.get("query")),
         )

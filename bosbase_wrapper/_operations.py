@@ -9,11 +9,11 @@ sync and async share all of it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final, Generic, Protocol, TypeGuard, TypeVar, cast
+from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 import httpx
 from bosbase_client.api.custom_tokens import auth_with_token, bind_token, unbind_token
@@ -29,7 +29,7 @@ from . import _contract
 from . import _errors as errors
 from ._redaction import Redactor, RequestFields
 from ._reply import Reply
-from ._results import AuthResult, Record
+from ._results import AuthResult, Record, is_jwt
 from ._retry import parsed_date, retry_after
 
 T = TypeVar("T")
@@ -188,75 +188,55 @@ def _object(value: object) -> dict[str, Any] | None:
 
 
 def _json(reply: Reply) -> dict[str, Any]:
-    """Return the JSON object that the body is. Raises ValueError if it is something else."""
+    """Return the JSON object that the body is. Raises ValueError or RecursionError if it is something else."""
     payload = None if reply.problem else _object(json.loads(reply.body))
-    if payload is None or _is_too_deep(reply.body, payload):
+    # Newer Pythons read JSON of any depth, and then copy and pickle exhaust the stack.
+    brackets = reply.body.count(b"[") + reply.body.count(b"{")
+    if payload is None or (brackets > _MAX_DEPTH and _depth(payload) > _MAX_DEPTH):
         raise ValueError("the body is not a JSON object, or is nested too deep")
     return payload
 
 
-def _is_too_deep(body: bytes, payload: object) -> bool:
-    """Whether copy and pickle would exhaust the stack. Newer Pythons read JSON of any depth."""
-    if body.count(b"[") + body.count(b"{") <= _MAX_DEPTH:
-        return False
-    level, depth = [payload], 0
-    while level and depth <= _MAX_DEPTH:
-        level = [part for value in level for part in _parts(value)]
-        depth += 1
-    return depth > _MAX_DEPTH
-
-
-def _parts(value: object) -> Iterable[object]:
+def _depth(value: object) -> int:
     values = _object(value)
-    if values is not None:
-        return values.values()
-    return cast("list[object]", value) if isinstance(value, list) else ()
+    parts = list(values.values()) if values is not None else value
+    return 1 + max(map(_depth, cast("list[object]", parts)), default=0) if isinstance(parts, list) else 0
 
 
 def _error_body(reply: Reply) -> ErrorResponse | MfaRequired | None:
     """Return the error that the body describes, or None for any other body."""
     try:
         payload = _json(reply)
-        if reply.status == 401 and payload.get("mfaId") and _are_texts([payload["mfaId"]]):
-            return MfaRequired.from_dict(payload)
-        envelope = ErrorResponse.from_dict(payload)
-        return envelope if _are_objects(payload["data"]) and _is_well_typed(envelope) else None
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, RecursionError):
         return None
+    # The generated code accepts values of any type, so the types are checked here.
+    match payload:
+        case {"mfaId": str(mfa_id)} if mfa_id and reply.status == 401:
+            return MfaRequired.from_dict(payload)
+        case {"status": int(status), "message": str(), "data": dict()} if status is not True:
+            return ErrorResponse.from_dict(payload) if all(map(_is_field_error, payload["data"].values())) else None
+        case _:
+            return None
 
 
-def _is_well_typed(envelope: ErrorResponse) -> bool:
-    # The generated code accepts values of any type.
-    texts = [envelope.message]
-    for part in envelope.data.additional_properties.values():
-        texts += [part.code, part.message]
-    return type(envelope.status) is int and _are_texts(texts)
-
-
-def _are_objects(data: object) -> bool:
-    # The generated code accepts a list of pairs as an object.
-    values = _object(data)
-    return values is not None and all(_object(part) is not None for part in values.values())
-
-
-def _are_texts(values: Sequence[object]) -> bool:
-    return all(isinstance(value, str) for value in values)
+def _is_field_error(value: object) -> bool:
+    match value:
+        case {"code": str(), "message": str()}:
+            return True
+        case _:
+            return False
 
 
 def _auth_result(reply: Reply) -> AuthResult:
     payload = _json(reply)
-    values = _object(payload.get("record"))
-    if values is None:
+    record = _object(payload.get("record"))
+    if record is None:
         raise ValueError("there is no record")
     session = AuthResponse.from_dict(payload)
-    names: list[object] = [values.get(name, "") for name in ("id", "collectionId", "collectionName")]
-    if not _is_header_value(session.token) or not _are_texts(names):
+    ids = (record.get(name, "") for name in ("id", "collectionId", "collectionName"))
+    if not is_jwt(session.token) or not all(isinstance(value, str) for value in ids):
         raise ValueError("the token or an id has another type")
-    return AuthResult(session.token, Record(values), _object(session.meta) or {})
-
-
-def _is_header_value(token: object) -> TypeGuard[str]:
-    return isinstance(token, str) and token != "" and token.isascii() and token.isprintable()
+    return AuthResult(session.token, Record(record), _object(session.meta) or {})
 
 
 def _session(reply: Reply) -> tuple[AuthResult, float | None]:

@@ -18,10 +18,17 @@ import httpx
 from ._contract import QUERY_PARAMETERS, REQUEST_FIELDS, SECRET_FIELDS
 from ._errors import ConfigurationError, InsecureTransportWarning
 from ._redaction import RequestFields
+from ._version import __version__
 
 QueryValue = str | int | float | bool | None
 Query = Mapping[str, QueryValue | Sequence[QueryValue]]
 
+_DEFAULT_HEADERS: Final = {
+    "accept": "application/json",
+    "content-type": "application/json",
+    "user-agent": f"bosbase-wrapper/{__version__}",
+    "accept-encoding": "identity",  # responses are small, and a compressed one could fill the memory
+}
 _OWN_HEADERS: Final = frozenset({"content-type", "content-length", "host", "transfer-encoding"})
 _CREDENTIAL_HEADERS: Final = frozenset({"authorization", "cookie"})
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -153,14 +160,25 @@ def retries(value: object) -> int:
     return value
 
 
+def require_own_kind(kind: type[httpx.Client | httpx.AsyncClient], transport: object, http_client: object) -> None:
+    """Check that what the caller gave to send with is sync or async, as the client is."""
+    if transport is not None and http_client is not None:
+        raise ConfigurationError("give either transport or http_client: an http_client has its own transport")
+    if http_client is not None and not isinstance(http_client, kind):
+        raise ConfigurationError(f"http_client must be an httpx.{kind.__name__}")
+    handler = "handle_request" if kind is httpx.Client else "handle_async_request"
+    if transport is not None and not hasattr(transport, handler):
+        raise ConfigurationError(f"transport must be a transport for httpx.{kind.__name__}: it has no {handler}")
+
+
 def default_headers(
-    ours: Mapping[str, str], given: Mapping[str, str] | None, http_client: httpx.Client | httpx.AsyncClient | None
+    url: httpx.URL, given: Mapping[str, str] | None, http_client: httpx.Client | httpx.AsyncClient | None
 ) -> httpx.Headers:
     """Return the headers of every call: those of a caller's own httpx client, then ours, then those of the options."""
     refused = _OWN_HEADERS | _CREDENTIAL_HEADERS
     raw = [] if http_client is None else http_client.headers.raw  # bytes, since they need not be ASCII
     headers = httpx.Headers([(name, value) for name, value in raw if name.lower().decode() not in refused])
-    headers.update({**ours, **_headers(given, refused)})
+    headers.update({"host": url.netloc.decode(), **_DEFAULT_HEADERS, **_headers(given, refused)})
     return httpx.Headers(headers.raw)  # `update` keeps the encoding of the headers before
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 
 class Record(Mapping[str, Any]):
@@ -112,6 +112,11 @@ class AuthResult:
         """Whether the JWT is past its `exp`, or will be in `leeway` seconds; False where it has no `exp`."""
         expiry = self.expires_at
         return expiry is not None and time.time() + leeway >= expiry.timestamp()
+
+
+def is_jwt(token: object) -> TypeGuard[str]:
+    """Whether a JWT can be a header's value. The server checks the rest."""
+    return isinstance(token, str) and token != "" and token.isascii() and token.isprintable()
 
 
 def _datetime(text: str) -> datetime | None:

@@ -12,17 +12,16 @@ import ssl
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import aclosing, closing
-from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 import anyio
 import anyio.lowlevel
-import anyio.to_thread
 import httpx
 
+from . import _options
 from ._errors import BosBaseError, ConfigurationError, TransportError
 from ._http import make_async_client, make_client
 from ._operations import Call
@@ -30,6 +29,7 @@ from ._reply import MAX_BODY_BYTES, Reply, decoded, transport_error
 from ._retry import delay_before_next
 
 T = TypeVar("T")
+H = TypeVar("H", httpx.Client, httpx.AsyncClient)
 
 logger: Final = logging.getLogger("bosbase_wrapper")
 
@@ -47,31 +47,45 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     raise RuntimeError("a synchronous sender must not suspend")  # pragma: no cover  # none does
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The checked options of a client, which all its calls share."""
+class Sender(ABC, Generic[H]):
+    """The checked options of a client, and what sends its calls.
 
-    url: httpx.URL
-    base_url: str  # the same as text, without a slash at its end
-    headers: httpx.Headers
-    timeout: httpx.Timeout
-    retries: int
+    The abstract methods are all that differs between sync and async.
+    """
 
+    _kind: type[H]
 
-class Sender(ABC):
-    """Sends calls. The abstract methods are all that differs between sync and async."""
-
-    def __init__(self, settings: Settings, given: httpx.Client | httpx.AsyncClient | None, transport: object) -> None:
-        self.settings = settings
-        self._given = given
+    def __init__(
+        self,
+        base_url: str,
+        timeout: float | httpx.Timeout | None,
+        headers: Mapping[str, str] | None,
+        retries: int,
+        transport: object,
+        http_client: H | None,
+    ) -> None:
+        self.url: Final = _options.base_url(base_url)
+        self.base_url: Final = str(self.url).rstrip("/")
+        _options.require_own_kind(self._kind, transport, http_client)
+        self.headers: Final = _options.default_headers(self.url, headers, http_client)
+        self.timeout: Final = _options.timeout(timeout)
+        self._retries = _options.retries(retries)
+        self._given: H | None = http_client if transport is None else self._make_http(transport)
         self._owns_given = transport is not None
         self._survives_fork = getattr(transport, "survives_fork", False)
         self._process = os.getpid()
+        self._first_place: object = None
+        self._moved = False
+        self._own: dict[int, Any] = {}  # by process: a forked one makes its own, and does not touch those of its parent
+        self._closed = threading.Event()
 
-    @property
     @abstractmethod
-    def is_closed(self) -> bool:
-        """Whether the client was closed."""
+    def _make_http(self, transport: Any = None) -> H:
+        """Return a new client of httpx."""
+
+    @abstractmethod
+    def place(self) -> object:
+        """Return what connections belong to: this process, and under async this event loop of it."""
 
     @abstractmethod
     async def send(self, request: httpx.Request, seconds: float | None) -> Reply:
@@ -81,35 +95,20 @@ class Sender(ABC):
     async def sleep(self, seconds: float) -> None:
         """Wait."""
 
-    @abstractmethod
-    async def call_blocking(self, function: Callable[[], T]) -> T:
-        """Call a function that does blocking IO."""
-
-    @abstractmethod
-    def new_event(self) -> threading.Event | anyio.Event:
-        """Return an event that callers in the same `scope` can wait for."""
-
-    @abstractmethod
-    async def wait(self, event: Any) -> None:
-        """Wait for an event of `new_event`."""
-
-    @abstractmethod
-    def scope(self) -> object:
-        """Return what identifies this process, or this event loop: callers in it can wait for each other."""
-
-    def is_elsewhere(self) -> bool:
-        """Whether what sends may belong to another process or event loop, where its errors are no use."""
-        return os.getpid() != self._process
-
     def ensure_open(self) -> None:
         """Raise ConfigurationError if the client was closed."""
-        if self.is_closed:
+        if self._closed.is_set() or (self._given is not None and self._given.is_closed):
             raise ConfigurationError("the client is closed: make a new one, or close it later")
 
-    def ensure_same_process(self) -> None:
-        """Raise ConfigurationError if what the caller gave to send with may hold connections of a parent process."""
-        if os.getpid() != self._process and not self._survives_fork:
-            raise ConfigurationError("transport and http_client do not survive a fork: make the client in this process")
+    def _given_here(self) -> H | None:
+        """Return the httpx client over what the caller gave, if any, and note whether it has moved."""
+        if self._given is not None:
+            if os.getpid() != self._process and not self._survives_fork:
+                reason = "transport and http_client do not survive a fork: make the client in this process"
+                raise ConfigurationError(reason)
+            self._first_place = self._first_place or self.place()
+            self._moved |= self.place() != self._first_place
+        return self._given
 
     async def perform(self, call: Call[T]) -> T:
         """Send the call, with retries. Return its value or raise the error that its last outcome stands for."""
@@ -120,7 +119,7 @@ class Sender(ABC):
                 outcome = await self._attempt(call, attempts + 1)
                 attempts += 1
                 outcome_unknown |= outcome.outcome_unknown
-                again = attempts <= self.settings.retries
+                again = attempts <= self._retries
                 delay = delay_before_next(outcome, attempts, single_use=call.single_use) if again else None
                 if delay is None:
                     return call.result(outcome)
@@ -140,11 +139,11 @@ class Sender(ABC):
             outcome = transport_error(error, call.redactor().text)
         except RuntimeError:
             self.ensure_open()  # another thread or task closed the client meanwhile
-            if not self.is_elsewhere():
+            forked = os.getpid() != self._process
+            if not (forked or self._moved):
                 raise
             # In a forked process, not even a wait for the next attempt works in its parent's event loop.
-            again = os.getpid() == self._process
-            outcome = TransportError("the connection belongs to another event loop or process", retriable=again)
+            outcome = TransportError("the connection belongs to another event loop or process", retriable=not forked)
         if logger.isEnabledFor(logging.DEBUG):
             _log(call, outcome, (time.perf_counter() - started) * 1000, number)
         return outcome
@@ -176,28 +175,21 @@ def _reply_of_read(response: httpx.Response) -> Reply:
     return Reply(response.status_code, response.headers, response.content)
 
 
-class SyncSender(Sender):
+class SyncSender(Sender[httpx.Client]):
     """Sends over an httpx.Client."""
 
-    _given: httpx.Client | None
+    _kind = httpx.Client
+    _own: dict[int, httpx.Client]
 
-    def __init__(self, settings: Settings, http: httpx.Client | None, transport: httpx.BaseTransport | None) -> None:
-        given = http if transport is None else make_client(settings.url, transport)
-        super().__init__(settings, given, transport)
-        self._closed = threading.Event()
-        self._by_process: dict[int, httpx.Client] = {}
+    def _make_http(self, transport: Any = None) -> httpx.Client:
+        return make_client(self.url, transport)
 
-    @property
-    def is_closed(self) -> bool:
-        return self._closed.is_set() or (self._given is not None and self._given.is_closed)
+    def place(self) -> object:
+        return os.getpid()
 
     def _http(self) -> httpx.Client:
-        if self._given is not None:
-            self.ensure_same_process()
-            return self._given
-        # A forked process makes connections of its own, and does not touch those of its parent.
-        own = self._by_process.get(os.getpid())
-        return own or self._by_process.setdefault(os.getpid(), make_client(self.settings.url))
+        http = self._given_here() or self._own.get(os.getpid())
+        return http or self._own.setdefault(os.getpid(), self._make_http())
 
     async def send(self, request: httpx.Request, seconds: float | None) -> Reply:
         deadline = float("inf") if seconds is None else time.monotonic() + seconds
@@ -217,88 +209,41 @@ class SyncSender(Sender):
     async def sleep(self, seconds: float) -> None:
         self._closed.wait(seconds)  # `close` in another thread ends it
 
-    async def call_blocking(self, function: Callable[[], T]) -> T:
-        return function()
-
-    def new_event(self) -> threading.Event:
-        return threading.Event()
-
-    async def wait(self, event: threading.Event) -> None:
-        event.wait()
-
-    def scope(self) -> object:
-        return os.getpid()
-
     def close(self) -> None:
         self._closed.set()
-        http = self._given if self._owns_given else self._by_process.get(os.getpid())
+        http = self._given if self._owns_given else self._own.get(os.getpid())
         if http is not None:
             http.close()
 
 
-class _Loop:
-    """Stands for an event loop, as a key."""
+# The client of each event loop, and what closes it at the loop's end.
+_ByLoop = WeakKeyDictionary[object, tuple[httpx.AsyncClient, AsyncGenerator[None]]]
 
 
-_loop: Final = anyio.lowlevel.RunVar[_Loop]("bosbase_wrapper_loop")
-
-
-def _current_loop() -> _Loop:
-    loop = _loop.get(None)
-    if loop is None:
-        loop = _Loop()
-        _loop.set(loop)
-    return loop
-
-
-@dataclass(frozen=True, slots=True)
-class _LoopClient:
-    """The client of one event loop."""
-
-    process: int
-    http: httpx.AsyncClient
-    lifetime: AsyncGenerator[None]
-
-    def is_usable(self) -> bool:
-        return self.process == os.getpid() and not self.http.is_closed
-
-
-class AsyncSender(Sender):
+class AsyncSender(Sender[httpx.AsyncClient]):
     """Sends over an httpx.AsyncClient, under asyncio and trio."""
 
-    _given: httpx.AsyncClient | None
+    _kind = httpx.AsyncClient
+    _own: dict[int, _ByLoop]
 
-    def __init__(
-        self, settings: Settings, http: httpx.AsyncClient | None, transport: httpx.AsyncBaseTransport | None
-    ) -> None:
-        given = http if transport is None else make_async_client(settings.url, transport)
-        super().__init__(settings, given, transport)
-        self._closed = False
-        self._by_loop: WeakKeyDictionary[_Loop, _LoopClient] = WeakKeyDictionary()
-        self._given_loop: _Loop | None = None
-        self._given_moved = False
+    def _make_http(self, transport: Any = None) -> httpx.AsyncClient:
+        return make_async_client(self.url, transport)
 
-    @property
-    def is_closed(self) -> bool:
-        return self._closed or (self._given is not None and self._given.is_closed)
+    def place(self) -> object:
+        return os.getpid(), _current_loop()
 
     async def _http(self) -> httpx.AsyncClient:
-        if self._given is not None:
-            self.ensure_same_process()
-            loop = self._given_loop = self._given_loop or _current_loop()
-            self._given_moved |= loop is not _current_loop()
-            return self._given
-        # Connections belong to the event loop and to the process that made them.
-        own = self._by_loop.get(_current_loop())
-        if own is None or not own.is_usable():
-            http = make_async_client(self.settings.url)
-            own = _LoopClient(os.getpid(), http, _lifetime(http))
-            self._by_loop[_current_loop()] = own
-            await anext(own.lifetime)
-        return own.http
-
-    def is_elsewhere(self) -> bool:
-        return super().is_elsewhere() or self._given_moved
+        given = self._given_here()
+        if given is not None:
+            return given
+        own = self._own.setdefault(os.getpid(), WeakKeyDictionary())
+        http, _ = own.get(_current_loop(), (None, None))
+        if http is None or http.is_closed:
+            http = self._make_http()
+            lifetime = _lifetime(http)
+            own[_current_loop()] = http, lifetime
+            await anext(lifetime)
+        return http
 
     async def send(self, request: httpx.Request, seconds: float | None) -> Reply:
         http = await self._http()  # making one takes longer than some timeouts
@@ -324,26 +269,19 @@ class AsyncSender(Sender):
     async def sleep(self, seconds: float) -> None:
         await anyio.sleep(seconds)
 
-    async def call_blocking(self, function: Callable[[], T]) -> T:
-        return await anyio.to_thread.run_sync(function)
-
-    def new_event(self) -> anyio.Event:
-        return anyio.Event()
-
-    async def wait(self, event: anyio.Event) -> None:
-        await event.wait()
-
-    def scope(self) -> object:
-        return os.getpid(), _current_loop()
-
     async def aclose(self) -> None:
-        self._closed = True
+        self._closed.set()
         if self._given is not None and self._owns_given:
             await self._given.aclose()
         # The clients of other event loops close when their loops end.
-        own = self._by_loop.get(_current_loop())
-        if own is not None:
-            await own.lifetime.aclose()
+        own = self._own.get(os.getpid())
+        http, _ = own.get(_current_loop(), (None, None)) if own else (None, None)
+        if http is not None:
+            await http.aclose()
+
+
+def _current_loop() -> object:
+    return anyio.lowlevel.current_token().native_token
 
 
 async def _lifetime(http: httpx.AsyncClient) -> AsyncGenerator[None]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, cast, runtime_checkable
 
 from ._errors import ConfigurationError
-from ._results import AuthResult, Record
+from ._results import AuthResult, Record, is_jwt
 
 _MAX_BYTES: Final = 4 * 1024 * 1024  # the limit of a response
 _ABANDONED_SECONDS: Final = 60.0  # a save takes a fraction of a second
@@ -164,7 +164,6 @@ def _make(folder: Path) -> None:
 def _decoded(session: bytes) -> AuthResult:
     """Return the session in a file. Raises ValueError if there is none."""
     match json.loads(session):  # pyright: ignore[reportMatchNotExhaustive]  # anything else is not a session
-        case {"token": str(token), "record": dict(record), "meta": dict(meta)}:  # pyright: ignore[reportUnknownVariableType]  # JSON
-            if token and token.isascii() and token.isprintable():
-                return AuthResult(token, Record(cast("dict[str, Any]", record)), cast("dict[str, Any]", meta))
+        case {"token": token, "record": dict(record), "meta": dict(meta)} if is_jwt(token):  # pyright: ignore[reportUnknownVariableType]  # JSON
+            return AuthResult(token, Record(cast("dict[str, Any]", record)), cast("dict[str, Any]", meta))
     raise ValueError("no session, or a JWT that a header cannot contain")

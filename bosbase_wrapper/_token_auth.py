@@ -6,8 +6,10 @@ The sign-in is an ordinary call of the BosBase client. All that is decided here 
 from __future__ import annotations
 
 import math
+import threading
 import time
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextvars import ContextVar
 from copy import copy
@@ -16,6 +18,8 @@ from functools import partial
 from typing import Any, Final, NoReturn, TypeVar
 from urllib.parse import unquote
 
+import anyio
+import anyio.to_thread
 import httpx
 
 from ._errors import BosBaseError, ConfigurationError
@@ -51,11 +55,21 @@ class _SignIn:
 _signing_in: Final[ContextVar[object]] = ContextVar("bosbase_wrapper_signing_in", default=None)
 
 
-class _BaseTokenAuth(httpx.Auth):
+class _BaseTokenAuth(httpx.Auth, ABC):
     """What the two have in common: everything but the flow that httpx asks for."""
 
+    _new_event: Callable[[], Any]
+
+    @abstractmethod
+    async def _wait(self, event: Any) -> None:
+        """Wait for an event of `_new_event`."""
+
+    @abstractmethod
+    async def _call_blocking(self, function: Callable[[], T]) -> T:
+        """Call a function that does blocking IO."""
+
     def __init__(
-        self, sender: Sender, call: Call[tuple[AuthResult, float | None]], leeway: float, store: AuthStore | None
+        self, sender: Sender[Any], call: Call[tuple[AuthResult, float | None]], leeway: float, store: AuthStore | None
     ) -> None:
         if not isinstance(leeway, int | float) or isinstance(leeway, bool) or not 0 <= leeway < math.inf:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
             raise ConfigurationError("leeway must be a number of seconds, 0 or more")
@@ -82,7 +96,7 @@ class _BaseTokenAuth(httpx.Auth):
 
     def _covers(self, url: httpx.URL) -> bool:
         """Whether a URL belongs to the server: the same origin, and not outside of the path of its base URL."""
-        base = self._sender.settings.url
+        base = self._sender.url
         if (url.raw_scheme, url.raw_host, url.port) != (base.raw_scheme, base.raw_host, base.port):
             return False
         root = base.path.rstrip("/").split("/")
@@ -118,17 +132,17 @@ class _BaseTokenAuth(httpx.Auth):
                 return session
             if _signing_in.get() is self:
                 raise ConfigurationError("a request of the sign-in itself must not be signed in with its TokenAuth")
-            mine, scope = _SignIn(self._sender.new_event()), self._sender.scope()
-            sign_in = self._sign_ins.setdefault(scope, mine)
+            mine, place = _SignIn(self._new_event()), self._sender.place()
+            sign_in = self._sign_ins.setdefault(place, mine)
             if sign_in is mine:
-                return await self._lead(scope, mine, refused)
-            await self._sender.wait(sign_in.done)
+                return await self._lead(place, mine, refused)
+            await self._wait(sign_in.done)
             if sign_in.error is not None:
                 raise copy(sign_in.error)
             if sign_in.session is not None and sign_in.session is not refused:
                 return sign_in.session
 
-    async def _lead(self, scope: object, sign_in: _SignIn, refused: _Session | None) -> _Session:
+    async def _lead(self, place: object, sign_in: _SignIn, refused: _Session | None) -> _Session:
         """Sign in for all who wait. They learn the outcome, or that there is none."""
         before = _signing_in.set(self)
         try:
@@ -140,7 +154,7 @@ class _BaseTokenAuth(httpx.Auth):
             raise
         finally:
             _signing_in.reset(before)
-            del self._sign_ins[scope]
+            del self._sign_ins[place]
             sign_in.done.set()
 
     async def _new_session(self, *, use_store: bool) -> _Session:
@@ -151,7 +165,7 @@ class _BaseTokenAuth(httpx.Auth):
             result, lifetime = await self._sender.perform(self._call)
             session = _Session(result.token, math.inf if lifetime is None else started + lifetime)
             if self._store is not None and self._cleared == cleared:
-                await self._sender.call_blocking(partial(_guarded, "saved", partial(self._store.save, result)))
+                await self._call_blocking(partial(_guarded, "saved", partial(self._store.save, result)))
         if self._cleared == cleared:
             self._session = session
         return session
@@ -160,7 +174,7 @@ class _BaseTokenAuth(httpx.Auth):
         """Return the session of the store, if it can be used. This machine's clock says whether it has expired."""
         if self._store is None:
             return None
-        result = await self._sender.call_blocking(partial(_guarded, "loaded", self._store.load))
+        result = await self._call_blocking(partial(_guarded, "loaded", self._store.load))
         if not isinstance(result, AuthResult) or result.is_expired(self._leeway):
             return None
         names = {result.record.collection_id, result.record.collection_name.lower()}
@@ -181,6 +195,14 @@ class TokenAuth(_BaseTokenAuth):
 
     A request that is answered with 401 is sent once more after a new sign-in, unless its body can be read only once.
     """
+
+    _new_event = threading.Event
+
+    async def _wait(self, event: threading.Event) -> None:
+        event.wait()
+
+    async def _call_blocking(self, function: Callable[[], T]) -> T:
+        return function()
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Implement `httpx.Auth`."""
@@ -203,6 +225,14 @@ class AsyncTokenAuth(_BaseTokenAuth):
 
     It serves asyncio and trio, and makes one sign-in for all tasks of an event loop that need it at the same time.
     """
+
+    _new_event = anyio.Event
+
+    async def _wait(self, event: anyio.Event) -> None:
+        await event.wait()
+
+    async def _call_blocking(self, function: Callable[[], T]) -> T:
+        return await anyio.to_thread.run_sync(function)
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Implement `httpx.Auth`."""
