@@ -47,14 +47,8 @@ class FieldError:
     params: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-def _restore(
-    cls: type[BosBaseError], text: str, cause: BosBaseError | None, attributes: dict[str, Any]
-) -> BosBaseError:
-    error = cls.__new__(cls, text)
-    error.args = (text,)
-    error.__dict__.update(attributes)
-    error.__cause__ = cause
-    return error
+def _without_init(cls: type[BosBaseError], text: str) -> BosBaseError:
+    return cls.__new__(cls, text)
 
 
 class BosBaseError(Exception):
@@ -70,7 +64,8 @@ class BosBaseError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         # A cause of another type belongs to the caller, and may not be picklable.
         cause = self.__cause__ if isinstance(self.__cause__, BosBaseError) else None
-        return _restore, (type(self), str(self), cause, self.__dict__)
+        state = {**self.__dict__, "args": (str(self),), "__cause__": cause}
+        return _without_init, (type(self), str(self)), state
 
 
 class ConfigurationError(BosBaseError, ValueError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar, cast
 
 import httpx
@@ -16,7 +16,7 @@ C = TypeVar("C")
 
 # One connection for each caller: httpcore 1.0.9 now and then drops one that waits for another caller's.
 _LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=100)
-_PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
 
 
@@ -57,7 +57,7 @@ def _make(kind: Callable[..., C], url: httpx.URL, transport: object) -> C:
     except (ValueError, ImportError, httpx.InvalidURL):
         pass  # the error may hold the proxy's password
     raise ConfigurationError(
-        f"the environment variable {_bad_proxy_variable()} cannot be used: set it to a proxy's URL that httpx supports"
+        f"the environment variable {_set_ones(_PROXIES)} cannot be used: set it to a proxy's URL that httpx supports"
         " (http, https, or socks5 with httpx[socks]), or unset it"
     )
 
@@ -67,23 +67,10 @@ def _ssl_context() -> ssl.SSLContext:
         return httpx.create_ssl_context()
     except OSError as error:  # ssl.SSLError is one
         reason = error.strerror or type(error).__name__
-    names = " or ".join(name for name in _CERTIFICATES if os.environ.get(name)) or "SSL_CERT_FILE"
-    raise ConfigurationError(f"the environment variable {names} cannot be used: {reason}")
+    raise ConfigurationError(f"the environment variable {_set_ones(_CERTIFICATES)} cannot be used: {reason}")
 
 
-def _bad_proxy_variable() -> str:
-    """Return the name of the variable that httpx cannot use."""
-    for name in _PROXIES:
-        for form in (name.lower(), name):
-            value = os.environ.get(form)
-            if value and not _is_proxy(value):
-                return form
-    return next((name for name in ("no_proxy", "NO_PROXY") if os.environ.get(name)), "ALL_PROXY")
-
-
-def _is_proxy(value: str) -> bool:
-    try:
-        httpx.HTTPTransport(proxy=value if "://" in value else f"http://{value}", verify=False)
-    except (ValueError, ImportError, httpx.InvalidURL):
-        return False
-    return True
+def _set_ones(names: Sequence[str]) -> str:
+    """Return which of the variables are set. The library does not say which one it cannot use."""
+    forms = [form for name in names for form in (name, name.lower()) if os.environ.get(form)]
+    return " or ".join(forms) or names[0]

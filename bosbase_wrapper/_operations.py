@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final, Generic, Protocol, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 import httpx
 from bosbase_client.api.custom_tokens import auth_with_token, bind_token, unbind_token
@@ -49,20 +49,13 @@ _CLEAR_STATUSES: Final = frozenset({413, 429, *range(500, 600)})
 _LACKS_ENDPOINTS: Final = "the server may not have the custom-token endpoints"
 
 
-class _RequestModel(Protocol):
-    """What the generated models of request bodies have in common."""
-
-    @classmethod
-    def from_dict(cls, src_dict: Mapping[str, Any]) -> Any: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[T]):
     """One operation of openapi.yaml: the generated code for its request, and what a successful reply holds."""
 
     name: str
     arguments: Callable[..., dict[str, Any]]
-    body: type[_RequestModel]
+    body: type[Any]  # a generated model
     value: Callable[[Reply], T]
 
 

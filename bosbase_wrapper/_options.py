@@ -35,6 +35,7 @@ _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: Final = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
 _HOST: Final = re.compile(rb"[A-Za-z0-9._-]+|.*:.*")  # a name or IPv4 address, or an IPv6 address
 _FORBIDDEN_IN_NAME: Final = re.compile(r"[/\\\x00-\x1f\x7f-\x9f]")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _PASTED: Final = re.compile(r"(?P<root>.*?)/(?P<pasted>_(/.*)?|api(/(collections|admins|health)\b.*)?)")
 
 
@@ -78,20 +79,17 @@ def is_loopback(host: str) -> bool:
     `localhost` is; `name.localhost` is not: browsers resolve it to this machine, but the system's resolver may ask the
     network for it.
     """
+    if host.rstrip(".") == "localhost":
+        return True
     try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host.rstrip(".") == "localhost" or _is_short_loopback(host)
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
-
-
-def _is_short_loopback(host: str) -> bool:
-    """Whether a host is a loopback address as the resolver also reads it: `127.1`, `0x7f000001`."""
-    try:
-        return socket.inet_aton(host)[0] == 127
+        return socket.inet_aton(host)[0] == 127  # it also reads 127.1 and 0x7f000001, as the resolver does
     except (OSError, ValueError):
+        pass
+    try:
+        address = ipaddress.IPv6Address(host)
+    except ValueError:
         return False
+    return (address.ipv4_mapped or address).is_loopback
 
 
 def collection_name(value: object) -> str:
@@ -104,27 +102,19 @@ def collection_name(value: object) -> str:
 
 
 def is_text(value: object) -> TypeGuard[str]:
-    """Whether `value` is a str that can be encoded. The server checks its length and form."""
-    if not isinstance(value, str):
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _require_text(name: str, values: Iterable[object]) -> None:
-    if not all(is_text(value) for value in values):
-        raise ConfigurationError(f"{name} must be a str of characters that UTF-8 can encode")
+    """Whether `value` is a str that UTF-8 can encode. The server checks its length and form."""
+    return isinstance(value, str) and not _SURROGATE.search(value)
 
 
 def require_texts(fields: RequestFields) -> None:
     """Check the values that the server reads as text."""
     bad = [name for name, value in fields.values.items() if not is_text(value)]
     if bad:
-        argument = re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", bad[0])
-        raise ConfigurationError(f"{argument} must be a str of characters that UTF-8 can encode")
+        raise _not_text(re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", bad[0]))
+
+
+def _not_text(argument: str) -> ConfigurationError:
+    return ConfigurationError(f"{argument} must be a str of characters that UTF-8 can encode")
 
 
 def require_known(options: Mapping[str, object], known: type) -> None:
@@ -140,7 +130,8 @@ def comma_joined(name: str, value: object) -> str | None:
         return None
     one = isinstance(value, str) or not isinstance(value, Iterable)
     parts: list[Any] = [value] if one else list(cast("Iterable[Any]", value))
-    _require_text(name, parts)
+    if not all(map(is_text, parts)):
+        raise _not_text(name)
     return ",".join(parts) or None
 
 
@@ -148,7 +139,7 @@ def timeout(value: object) -> httpx.Timeout:
     """Check seconds, an httpx.Timeout, or None for no limit."""
     if isinstance(value, httpx.Timeout):
         return value
-    if value is not None and not (_is_number(value) and 0 < value < 1e9):
+    if value is not None and not (isinstance(value, int | float) and value is not True and 0 < value < 1e9):
         raise ConfigurationError("timeout must be a positive number of seconds, an httpx.Timeout or None")
     return httpx.Timeout(value)
 
@@ -247,10 +238,5 @@ def _refuse(name: str, given: Mapping[Any, Any], own: frozenset[str]) -> None:
         raise ConfigurationError(f"{name} must not contain {', '.join(sorted(clash))}: the call sets it")
 
 
-def _is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _is_query_value(value: object) -> bool:
-    finite = not isinstance(value, float) or abs(value) < float("inf")
-    return is_text(value) or value is None or (isinstance(value, int | float) and finite)
+    return is_text(value) or value is None or (isinstance(value, int | float) and abs(value) < float("inf"))

@@ -1,4 +1,4 @@
-"""What a sign-in answers: the JWT and the account's record."""
+"""What a sign-in returns: the JWT and the account's record."""
 
 from __future__ import annotations
 
@@ -12,35 +12,29 @@ from typing import Any, ClassVar, TypeGuard
 
 
 class Record(Mapping[str, Any]):
-    """An account's record: a read-only mapping of its members by their names on the wire.
+    """An account's record: a read-only mapping of its fields, by the server's names.
 
-    The members that every auth collection has are properties too; one that the answer leaves out has its default.
-    Ids differ by server (36 characters on BosBase, 15 on PocketBase). `repr` shows id and collection alone.
+    The fields of every auth collection are properties too. A field that is missing has its default. Ids differ by
+    server (36 characters on BosBase, 15 on PocketBase). Its repr shows only the id and the collection.
     """
 
-    __slots__ = ("_members",)
-    _members: dict[str, Any]
-
-    def __init__(self, members: dict[str, Any]) -> None:
-        self._members = members
+    def __init__(self, fields: dict[str, Any]) -> None:
+        self._fields = fields
 
     def __getitem__(self, name: str) -> Any:
-        return self._members[name]
+        return self._fields[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._members)
+        return iter(self._fields)
 
     def __len__(self) -> int:
-        return len(self._members)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._members,)  # the older protocols of pickle know nothing of slots
+        return len(self._fields)
 
     def __repr__(self) -> str:
         return f"Record(id={self.id!r}, collection_name={self.collection_name!r})"
 
     def _text(self, name: str) -> str:
-        value = self._members.get(name)
+        value = self._fields.get(name)
         return value if isinstance(value, str) else ""
 
     @property
@@ -60,33 +54,33 @@ class Record(Mapping[str, Any]):
 
     @property
     def email(self) -> str:
-        """The account's email; "" where it is hidden."""
+        """The account's email, or "" if it is hidden."""
         return self._text("email")
 
     @property
     def verified(self) -> bool:
         """Whether the account's email was verified."""
-        return self._members.get("verified") is True
+        return self._fields.get("verified") is True
 
     @property
     def email_visibility(self) -> bool:
         """Whether other accounts may see the email."""
-        return self._members.get("emailVisibility") is True
+        return self._fields.get("emailVisibility") is True
 
     @property
     def created(self) -> datetime | None:
-        """When the record was made, aware, in UTC; None where the server tells none."""
+        """When the record was created, aware, in UTC, or None if it is missing."""
         return _datetime(self._text("created"))
 
     @property
     def updated(self) -> datetime | None:
-        """When the record was last changed, aware, in UTC; None where the server tells none."""
+        """When the record was last changed, aware, in UTC, or None if it is missing."""
         return _datetime(self._text("updated"))
 
     @property
     def expand(self) -> Mapping[str, Any]:
-        """The records of the relations that `expand=` named, by relation; {} where nothing was expanded."""
-        value: dict[str, Any] | None = self._members.get("expand")
+        """The related records that `expand=` asked for, by relation, or {}."""
+        value: dict[str, Any] | None = self._fields.get("expand")
         return value if isinstance(value, dict) else {}
 
 
@@ -94,8 +88,8 @@ class Record(Mapping[str, Any]):
 class AuthResult:
     """A session: the JWT, the account's record, and what the server adds (`meta`, mostly {}).
 
-    Send `token` as the Authorization header of other requests. `repr` shows neither it nor `meta`. On BosBase a
-    JWT lives for 100 years and goes on working after an unbind and after a change of the password.
+    Send `token` as the Authorization header of other requests. It and `meta` are in no repr. On BosBase a JWT is valid
+    for 100 years, also after its custom token is unbound and after the password changes.
     """
 
     token: str = field(repr=False)
@@ -105,11 +99,11 @@ class AuthResult:
 
     @property
     def expires_at(self) -> datetime | None:
-        """The JWT's `exp`, aware, in UTC; None where none can be read. The signature is not checked."""
+        """The JWT's `exp`, aware, in UTC, or None if it cannot be read. The signature is not checked."""
         return _expiry(self.token)
 
     def is_expired(self, leeway: float = 0.0) -> bool:
-        """Whether the JWT is past its `exp`, or will be in `leeway` seconds; False where it has no `exp`."""
+        """Whether the JWT has expired, or will within `leeway` seconds. False if it has no `exp`."""
         expiry = self.expires_at
         return expiry is not None and time.time() + leeway >= expiry.timestamp()
 

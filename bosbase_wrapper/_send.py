@@ -12,7 +12,7 @@ import ssl
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Mapping, MutableMapping
 from contextlib import aclosing, closing
 from typing import Any, Final, Generic, TypeVar
 from weakref import WeakKeyDictionary
@@ -216,15 +216,15 @@ class SyncSender(Sender[httpx.Client]):
             http.close()
 
 
-# The client of each event loop, and what closes it at the loop's end.
-_ByLoop = WeakKeyDictionary[object, tuple[httpx.AsyncClient, AsyncGenerator[None]]]
+# A client, and what closes it when its event loop ends.
+_OwnClient = tuple[httpx.AsyncClient, AsyncGenerator[None]]
 
 
 class AsyncSender(Sender[httpx.AsyncClient]):
     """Sends over an httpx.AsyncClient, under asyncio and trio."""
 
     _kind = httpx.AsyncClient
-    _own: dict[int, _ByLoop]
+    _own: dict[int, MutableMapping[object, _OwnClient]]
 
     def _make_http(self, transport: Any = None) -> httpx.AsyncClient:
         return make_async_client(self.url, transport)
@@ -274,10 +274,9 @@ class AsyncSender(Sender[httpx.AsyncClient]):
         if self._given is not None and self._owns_given:
             await self._given.aclose()
         # The clients of other event loops close when their loops end.
-        own = self._own.get(os.getpid())
-        http, _ = own.get(_current_loop(), (None, None)) if own else (None, None)
-        if http is not None:
-            await http.aclose()
+        own = self._own.get(os.getpid(), {}).get(_current_loop())
+        if own is not None:
+            await own[1].aclose()
 
 
 def _current_loop() -> object:

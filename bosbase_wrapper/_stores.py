@@ -76,7 +76,11 @@ class FileAuthStore:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         if not Path(path).name:
             raise ConfigurationError("path must name a file")
-        self._path = _absolute(Path(path))
+        try:
+            self._path = Path(path).expanduser().absolute()
+        except RuntimeError:
+            reason = "path starts with ~, and the home folder is not known: give an absolute path"
+            raise ConfigurationError(reason) from None
 
     def __repr__(self) -> str:
         return f"FileAuthStore({str(self._path)!r})"
@@ -144,14 +148,6 @@ class FileAuthStore:
             with suppress(FileNotFoundError):  # another process removed it, or finished its save
                 if left.lstat().st_mtime < time.time() - _ABANDONED_SECONDS:
                     left.unlink()
-
-
-def _absolute(path: Path) -> Path:
-    try:
-        return path.expanduser().absolute()
-    except RuntimeError:
-        pass
-    raise ConfigurationError("path starts with ~, and the home folder is not known: give an absolute path")
 
 
 def _make(folder: Path) -> None:

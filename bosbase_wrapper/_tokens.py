@@ -1,4 +1,4 @@
-"""Custom tokens that leak scanners can find and in which a typing error shows."""
+"""Generates custom tokens. Leak scanners can find them, and a checksum shows typing errors."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ _TOKEN: Final = re.compile(rf"({_PREFIX.pattern}_[A-Za-z0-9]{{{_BODY_LENGTH}}})(
 
 
 def generate_token(prefix: str = "bbt") -> str:
-    """A random token value: `prefix`, an underscore, 256 random bits and a checksum of it all, in base 62.
+    """Return a random token: `prefix`, an underscore, 256 random bits and a checksum, in base 62.
 
-    The prefix (1 to 78 letters, digits, `_` and `-`, the first and the last a letter or a digit) lets leak
-    scanners find the token. The token is safe in URLs and at most 128 bytes long. Raises ConfigurationError for
-    another prefix.
+    The prefix lets leak scanners find the token. It is 1 to 78 letters, digits, `_` and `-`, with a letter or digit at
+    both ends; any other raises ConfigurationError. The token is safe in URLs and at most 128 bytes long.
     """
     if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
         raise ConfigurationError("prefix must be 1 to 78 letters, digits, _ and -, with a letter or digit at both ends")
@@ -31,7 +30,7 @@ def generate_token(prefix: str = "bbt") -> str:
 
 
 def is_generated_token(token: str) -> bool:
-    """Whether `token` has the form and the checksum of `generate_token`, with any prefix."""
+    """Whether `token` has the form and the checksum of a token of `generate_token`, with any prefix."""
     match = _TOKEN.fullmatch(token) if isinstance(token, str) else None  # pyright: ignore[reportUnnecessaryIsInstance]  # as above
     return match is not None and secrets.compare_digest(_checksum(match[1]), match[2])
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar, cast
@@ -42,23 +43,55 @@ _MAX_CONNECTIONS: Final = 100
 _KEEP_IDLE: Final = timedelta(seconds=5)
 
 
-class FastTransport(httpx.BaseTransport):
+class _BaseFastTransport(ABC, Generic[_AnyClient]):
+    """Keeps the engine's clients: one for each process and connect timeout, made when they are needed.
+
+    A forked child leaves its parent's clients here, untouched: closing them would disturb the parent.
+    """
+
+    survives_fork = True
+
+    def __init__(self, *, verify: bool | str | os.PathLike[str] = True) -> None:
+        self._trust = _trust(verify)
+        self._clients: dict[tuple[int, float | None], _AnyClient] = {}
+
+    @abstractmethod
+    def _start(self, multithreaded: bool, connect: float | None) -> _AnyClient:
+        """Return a new client of the engine. Raises RuntimeError if its runtime does not work in this process."""
+
+    def _client(self, connect: float | None) -> _AnyClient:
+        key = (os.getpid(), connect)
+        client = self._clients.get(key)
+        return client if client is not None else self._clients.setdefault(key, self._started(connect))
+
+    def _started(self, connect: float | None) -> _AnyClient:
+        # The engine has two runtimes. One that has started raises in a process that is forked afterwards.
+        for multithreaded in (False, True):
+            try:
+                return self._start(multithreaded, connect)
+            except RuntimeError:
+                continue
+        raise httpx.UnsupportedProtocol(
+            "the fast transports do not work in a child of a forked child of a process that used them: "
+            "use httpx.HTTPTransport or httpx.AsyncHTTPTransport there"
+        )
+
+    def _pop_clients(self) -> list[_AnyClient]:
+        process = os.getpid()
+        return [self._clients.pop(key) for key in list(self._clients) if key[0] == process]
+
+
+class FastTransport(_BaseFastTransport[SyncClient], httpx.BaseTransport):
     """For `httpx.Client` and `BosBase`.
 
     Each request, with the body of its response, must end within the longest of its timeouts. `verify` is True, False
     (trust every certificate), or the path of a PEM file with authorities to trust besides the system's.
     """
 
-    survives_fork = True  # a child has clients of its own
-
-    def __init__(self, *, verify: bool | str | os.PathLike[str] = True) -> None:
-        self._trust = _trust(verify)
-        self._clients = _Clients(self._start)
-
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request, and return once the head of the response has arrived."""
         total, connect = _limits(request.extensions.get("timeout", {}))
-        client = self._clients.get(connect)
+        client = self._client(connect)
         try:
             exchange = _prepared(client.request(request.method, str(request.url)), request, total).build_streamed()
         except ValueError:
@@ -74,24 +107,18 @@ class FastTransport(httpx.BaseTransport):
 
     def close(self) -> None:
         """Close the connections."""
-        for client in self._clients.pop_all():
+        for client in self._pop_clients():
             client.close()
 
 
-class AsyncFastTransport(httpx.AsyncBaseTransport):
+class AsyncFastTransport(_BaseFastTransport[Client], httpx.AsyncBaseTransport):
     """For `httpx.AsyncClient` and `AsyncBosBase`, under asyncio only. Otherwise as `FastTransport`."""
-
-    survives_fork = True
-
-    def __init__(self, *, verify: bool | str | os.PathLike[str] = True) -> None:
-        self._trust = _trust(verify)
-        self._clients = _Clients(self._start)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request, and return once the head of the response has arrived."""
         _require_asyncio()
         total, connect = _limits(request.extensions.get("timeout", {}))
-        client = self._clients.get(connect)
+        client = self._client(connect)
         try:
             exchange = _prepared(client.request(request.method, str(request.url)), request, total).build_streamed()
         except ValueError:
@@ -104,7 +131,7 @@ class AsyncFastTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close the connections."""
-        for client in self._clients.pop_all():
+        for client in self._pop_clients():
             await _awaited(client.close())
 
 
@@ -160,7 +187,7 @@ async def _awaited(step: Awaitable[T]) -> T:
 
 
 def _trust(verify: bool | str | os.PathLike[str]) -> bool | bytes:
-    """Whether to check certificates, or the authorities of a PEM file."""
+    """Return whether to check certificates, or the authorities of a PEM file."""
     if isinstance(verify, bool):
         return verify
     authorities = Path(verify).read_bytes()
@@ -179,38 +206,6 @@ def _configured(builder: _AnyClientBuilder, trust: bool | bytes, connect: float 
     return builder.add_root_certificate_pem(trust) if isinstance(trust, bytes) else builder
 
 
-class _Clients(Generic[_AnyClient]):
-    """The engine's clients: one for each process and connect timeout, made when they are needed.
-
-    A forked child leaves its parent's clients here, untouched: closing them would disturb the parent.
-    """
-
-    def __init__(self, start: Callable[[bool, float | None], _AnyClient]) -> None:
-        self._start = start
-        self._clients: dict[tuple[int, float | None], _AnyClient] = {}
-
-    def get(self, connect: float | None) -> _AnyClient:
-        key = (os.getpid(), connect)
-        client = self._clients.get(key)
-        return client if client is not None else self._clients.setdefault(key, self._started(connect))
-
-    def _started(self, connect: float | None) -> _AnyClient:
-        # The engine has two runtimes. One that has started raises in a process that is forked afterwards.
-        for multithreaded in (False, True):
-            try:
-                return self._start(multithreaded, connect)
-            except RuntimeError:
-                continue
-        raise httpx.UnsupportedProtocol(
-            "the fast transports do not work in a child of a forked child of a process that used them: "
-            "use httpx.HTTPTransport or httpx.AsyncHTTPTransport there"
-        )
-
-    def pop_all(self) -> list[_AnyClient]:
-        process = os.getpid()
-        return [self._clients.pop(key) for key in list(self._clients) if key[0] == process]
-
-
 def _require_asyncio() -> None:
     try:
         asyncio.get_running_loop()
@@ -220,7 +215,7 @@ def _require_asyncio() -> None:
 
 
 def _prepared(builder: _AnyRequestBuilder, request: httpx.Request, total: float | None) -> _AnyRequestBuilder:
-    """The builder with the request's headers and body, and its time limit."""
+    """Add the request's headers and body, and its time limit."""
     builder = builder.headers([(name.decode(), value.decode()) for name, value in request.headers.raw])
     # Without this the engine holds the head of a response back until 64 KiB of the body have arrived.
     builder = builder.streamed_read_buffer_limit(0)
@@ -232,7 +227,7 @@ def _prepared(builder: _AnyRequestBuilder, request: httpx.Request, total: float 
 
 
 def _limits(timeout: dict[str, float | None]) -> tuple[float | None, float | None]:
-    """How long a request may take as a whole, and to connect if that is shorter. None is no limit."""
+    """Return how long a request may take as a whole, and to connect if that is shorter. None is no limit."""
     read, connect = timeout.get("read"), timeout.get("connect")
     if read is None:
         return None, connect
@@ -246,17 +241,13 @@ def _refusal() -> httpx.LocalProtocolError:
 
 
 def _as_httpx_response(response: BaseResponse, body: _Body | _AsyncBody) -> httpx.Response:
-    try:
-        headers = list(response.headers.items())
-    except ValueError:
-        headers = list(_ascii_headers(response))
-    return httpx.Response(
-        response.status, headers=headers, stream=body, extensions={"http_version": response.version.encode()}
-    )
+    headers = list(_ascii_headers(response))
+    extensions = {"http_version": response.version.encode()}
+    return httpx.Response(response.status, headers=headers, stream=body, extensions=extensions)
 
 
 def _ascii_headers(response: BaseResponse) -> Iterator[tuple[str, str]]:
-    """The headers that the engine can hand out: it refuses a value that is not ASCII."""
+    """Return the headers that the engine can hand out: it raises at a value that is not ASCII."""
     headers = iter(response.headers.items())
     while True:
         try:
@@ -277,7 +268,7 @@ _CLOSED: Final = {
 
 
 def _as_httpx_raises(error: exceptions.PyreqwestError) -> httpx.TransportError:
-    """The error of httpx's own transport for the same event. The engine's classes do not tell the events apart."""
+    """Return the error of httpx's own transport for the same event. The engine's classes do not tell them apart."""
     causes = _causes(error)
     reason = causes[-1] if causes else error.message
     if isinstance(error, exceptions.PoolTimeoutError):
