@@ -76,7 +76,7 @@ class BosBase(_BaseClient[SyncSender]):
         is plain http to another host.
         """
         self._sender = SyncSender(base_url, timeout, headers, retries, transport, http_client)
-        _options.warn_if_insecure(self._sender.url, stacklevel=2)
+        _options.warn_if_insecure(self._sender.url)
 
     def collection(self, name_or_id: str) -> Collection:
         """Return one auth collection, by its name (in any case) or its id. This does no IO.
@@ -115,7 +115,7 @@ class AsyncBosBase(_BaseClient[AsyncSender]):
     ) -> None:
         """Make a client. The options are those of `BosBase`, with an async transport or an `httpx.AsyncClient`."""
         self._sender = AsyncSender(base_url, timeout, headers, retries, transport, http_client)
-        _options.warn_if_insecure(self._sender.url, stacklevel=2)
+        _options.warn_if_insecure(self._sender.url)
 
     def collection(self, name_or_id: str) -> AsyncCollection:
         """Return one auth collection. See `BosBase.collection`."""

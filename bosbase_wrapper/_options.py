@@ -66,19 +66,15 @@ def _parsed(value: str) -> httpx.URL | None:
     return url
 
 
-def warn_if_insecure(url: httpx.URL, stacklevel: int) -> None:
-    """Warn of plain http to another host: everybody on the way can read the passwords and tokens."""
+def warn_if_insecure(url: httpx.URL) -> None:
+    """Warn if passwords and tokens travel over plain http to another host."""
     if url.scheme == "http" and not is_loopback(url.host):
         text = "plain http sends passwords and tokens unencrypted: use https, or a loopback address"
-        warnings.warn(text, InsecureTransportWarning, stacklevel=stacklevel + 1)
+        warnings.warn(text, InsecureTransportWarning, stacklevel=3)  # where the client is made
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine.
-
-    `localhost` is; `name.localhost` is not: browsers resolve it to this machine, but the system's resolver may ask the
-    network for it.
-    """
+    """Whether a host is this machine. `name.localhost` is not: the system's resolver may ask the network for it."""
     if host.rstrip(".") == "localhost":
         return True
     try:

@@ -12,7 +12,7 @@ import ssl
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Coroutine, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, MutableMapping
 from contextlib import aclosing, closing
 from typing import Any, Final, Generic, TypeVar
 from weakref import WeakKeyDictionary
@@ -54,6 +54,7 @@ class Sender(ABC, Generic[H]):
     """
 
     _kind: type[H]
+    _make_http: Callable[[httpx.URL, Any], H]
 
     def __init__(
         self,
@@ -70,7 +71,7 @@ class Sender(ABC, Generic[H]):
         self.headers: Final = _options.default_headers(self.url, headers, http_client)
         self.timeout: Final = _options.timeout(timeout)
         self._retries = _options.retries(retries)
-        self._given: H | None = http_client if transport is None else self._make_http(transport)
+        self._given: H | None = http_client if transport is None else self._make_http(self.url, transport)
         self._owns_given = transport is not None
         self._survives_fork = getattr(transport, "survives_fork", False)
         self._process = os.getpid()
@@ -78,10 +79,6 @@ class Sender(ABC, Generic[H]):
         self._moved = False
         self._own: dict[int, Any] = {}  # by process: a forked one makes its own, and does not touch those of its parent
         self._closed = threading.Event()
-
-    @abstractmethod
-    def _make_http(self, transport: Any = None) -> H:
-        """Return a new client of httpx."""
 
     @abstractmethod
     def place(self) -> object:
@@ -179,17 +176,15 @@ class SyncSender(Sender[httpx.Client]):
     """Sends over an httpx.Client."""
 
     _kind = httpx.Client
+    _make_http = staticmethod(make_client)
     _own: dict[int, httpx.Client]
-
-    def _make_http(self, transport: Any = None) -> httpx.Client:
-        return make_client(self.url, transport)
 
     def place(self) -> object:
         return os.getpid()
 
     def _http(self) -> httpx.Client:
         http = self._given_here() or self._own.get(os.getpid())
-        return http or self._own.setdefault(os.getpid(), self._make_http())
+        return http or self._own.setdefault(os.getpid(), self._make_http(self.url, None))
 
     async def send(self, request: httpx.Request, seconds: float | None) -> Reply:
         deadline = float("inf") if seconds is None else time.monotonic() + seconds
@@ -224,10 +219,8 @@ class AsyncSender(Sender[httpx.AsyncClient]):
     """Sends over an httpx.AsyncClient, under asyncio and trio."""
 
     _kind = httpx.AsyncClient
+    _make_http = staticmethod(make_async_client)
     _own: dict[int, MutableMapping[object, _OwnClient]]
-
-    def _make_http(self, transport: Any = None) -> httpx.AsyncClient:
-        return make_async_client(self.url, transport)
 
     def place(self) -> object:
         return os.getpid(), _current_loop()
@@ -239,7 +232,7 @@ class AsyncSender(Sender[httpx.AsyncClient]):
         own = self._own.setdefault(os.getpid(), WeakKeyDictionary())
         http, _ = own.get(_current_loop(), (None, None))
         if http is None or http.is_closed:
-            http = self._make_http()
+            http = self._make_http(self.url, None)
             lifetime = _lifetime(http)
             own[_current_loop()] = http, lifetime
             await anext(lifetime)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import os
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar, cast
@@ -91,11 +91,7 @@ class FastTransport(_BaseFastTransport[SyncClient], httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request, and return once the head of the response has arrived."""
         total, connect = _limits(request.extensions.get("timeout", {}))
-        client = self._client(connect)
-        try:
-            exchange = _prepared(client.request(request.method, str(request.url)), request, total).build_streamed()
-        except ValueError:
-            raise _refusal() from None
+        exchange = _prepared(self._client(connect).request, request, total).build_streamed()
         try:
             response = exchange.__enter__()
         except exceptions.PyreqwestError as error:
@@ -118,11 +114,7 @@ class AsyncFastTransport(_BaseFastTransport[Client], httpx.AsyncBaseTransport):
         """Send the request, and return once the head of the response has arrived."""
         _require_asyncio()
         total, connect = _limits(request.extensions.get("timeout", {}))
-        client = self._client(connect)
-        try:
-            exchange = _prepared(client.request(request.method, str(request.url)), request, total).build_streamed()
-        except ValueError:
-            raise _refusal() from None
+        exchange = _prepared(self._client(connect).request, request, total).build_streamed()
         response = await _awaited(exchange.__aenter__())
         return _as_httpx_response(response, _AsyncBody(exchange, response))
 
@@ -214,9 +206,16 @@ def _require_asyncio() -> None:
         raise httpx.UnsupportedProtocol(message) from None
 
 
-def _prepared(builder: _AnyRequestBuilder, request: httpx.Request, total: float | None) -> _AnyRequestBuilder:
-    """Add the request's headers and body, and its time limit."""
-    builder = builder.headers([(name.decode(), value.decode()) for name, value in request.headers.raw])
+def _prepared(
+    begin: Callable[[str, str], _AnyRequestBuilder], request: httpx.Request, total: float | None
+) -> _AnyRequestBuilder:
+    """Begin a request of the engine, with headers, body and time limit."""
+    try:
+        builder = begin(request.method, str(request.url))
+        builder = builder.headers([(name.decode(), value.decode()) for name, value in request.headers.raw])
+    except ValueError:
+        # The engine's own message repeats what it refuses.
+        raise httpx.LocalProtocolError("the method, the URL or a header cannot be sent") from None
     # Without this the engine holds the head of a response back until 64 KiB of the body have arrived.
     builder = builder.streamed_read_buffer_limit(0)
     if total is not None:
@@ -233,11 +232,6 @@ def _limits(timeout: dict[str, float | None]) -> tuple[float | None, float | Non
         return None, connect
     total = max(seconds for seconds in timeout.values() if seconds is not None)
     return total, connect if connect != total else None
-
-
-def _refusal() -> httpx.LocalProtocolError:
-    # The engine's own message repeats what it refuses.
-    return httpx.LocalProtocolError("the method, the URL or a header cannot be sent")
 
 
 def _as_httpx_response(response: BaseResponse, body: _Body | _AsyncBody) -> httpx.Response:
