@@ -227,6 +227,10 @@ ROTATE_IN_DOCUMENT: Final = (
     ),
 )
 
+# The ends of the docstrings of Collection and AsyncCollection.
+_COLLECTION: Final = 'and returns its value or raises a `BosBaseError`.\n    """\n\n'
+_ASYNC_COLLECTION: Final = 'made by `AsyncBosBase.collection`. See `Collection`."""\n\n'
+
 _ROTATE: Final = """\
     def rotate_token(
         self, email: str, password: str, token: str, new_token: str, **options: Unpack[CallOptions]
@@ -250,10 +254,10 @@ ROTATE_IN_WRAPPER: Final = (
         'UNBIND: Final = Operation("unbindToken", unbind_token._get_kwargs, TokenBindingRequest, _nothing)\n',
         'ROTATE: Final = Operation("rotateToken", rotate_token._get_kwargs, RotateTokenRequest, _nothing)\n',
     ),
-    _behind("bosbase_wrapper/_collection.py", "    _sender: SyncSender\n\n", _ROTATE),
+    _behind("bosbase_wrapper/_collection.py", _COLLECTION, _ROTATE),
     _behind(
         "bosbase_wrapper/_collection.py",
-        "    _sender: AsyncSender\n\n",
+        _ASYNC_COLLECTION,
         "    @_documented_by(Collection.rotate_token)\n"
         + _ROTATE.replace("    def", "    async def")
         .replace('        """Unbind `token` and bind `new_token` in one step."""\n', "")
