@@ -88,7 +88,7 @@ def __getattr__(name: str) -> Any:
 
     Every run of pytest loads the plugin, and every shell completion loads the command line.
     """
-    for module in ("._client", "._collection", "._token_auth") if name in __all__ else ():
+    for module in ("._client", "._collection") if name in __all__ else ():
         found = vars(import_module(module, __name__))
         if name in found:
             return found[name]

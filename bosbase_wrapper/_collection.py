@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Generic, TypedDict, TypeVar, Unpack
+from typing import Any, Final, Generic, TypedDict, TypeVar, Unpack
 
 import httpx
 
@@ -15,10 +15,8 @@ from ._redaction import RequestFields
 from ._results import AuthResult
 from ._send import AsyncSender, Sender, SyncSender, run
 from ._stores import AuthStore
+from ._token_auth import AsyncTokenAuth, TokenAuth
 from ._tokens import generate_token
-
-if TYPE_CHECKING:
-    from ._token_auth import AsyncTokenAuth, TokenAuth
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Sender[Any])
@@ -56,7 +54,8 @@ class _BaseCollection(Generic[S]):
         operation: Operation[T],
         fields: RequestFields,
         options: CallOptions,
-        parameters: Mapping[str, str] | None = None,
+        /,
+        **parameters: str | None,
     ) -> Call[T]:
         _options.require_known(options, CallOptions)
         _options.require_texts(fields)
@@ -68,7 +67,7 @@ class _BaseCollection(Generic[S]):
             fields,
             _options.merged_headers(self._sender.headers, options.get("headers")),
             _options.timeout(options.get("timeout", self._sender.timeout)),
-            parameters or {},
+            {name: value for name, value in parameters.items() if value is not None},
             _options.query(options.get("query")),
         )
 
@@ -79,12 +78,9 @@ class _BaseCollection(Generic[S]):
         wanted: str | Sequence[str] | None,
         options: CallOptions,
     ) -> Call[AuthResult]:
-        parameters = {
-            "expand": _options.comma_joined("expand", expand),
-            "fields": _operations.with_required_fields(_options.comma_joined("fields", wanted)),
-        }
-        given = {name: value for name, value in parameters.items() if value is not None}
-        return self._call(_operations.AUTH, fields, options, given)
+        asked = _operations.with_required_fields(_options.comma_joined("fields", wanted))
+        expanded = _options.comma_joined("expand", expand)
+        return self._call(_operations.AUTH, fields, options, expand=expanded, fields=asked)
 
     async def _rotate(self, new: RequestFields, old: RequestFields, options: CallOptions) -> str:
         bind = self._call(_operations.BIND, new, options)
@@ -190,8 +186,6 @@ class Collection(_BaseCollection[SyncSender]):
 
         Raises ConfigurationError for a token, a leeway or a store that cannot be used.
         """
-        from ._token_auth import TokenAuth
-
         call = self._call(_operations.SESSION, RequestFields(token=token), {})
         return TokenAuth(self._sender, call, leeway, store)
 
@@ -234,7 +228,5 @@ class AsyncCollection(_BaseCollection[AsyncSender]):
 
     def token_auth(self, token: str, *, leeway: float = 60.0, store: AuthStore | None = None) -> AsyncTokenAuth:
         """Return an `httpx.Auth` that signs the requests of an `httpx.AsyncClient` in. See `Collection.token_auth`."""
-        from ._token_auth import AsyncTokenAuth
-
         call = self._call(_operations.SESSION, RequestFields(token=token), {})
         return AsyncTokenAuth(self._sender, call, leeway, store)

@@ -38,17 +38,13 @@ class _Session:
     token: str = field(repr=False)
     expires: float
 
-    def lives(self, leeway: float) -> bool:
-        return time.monotonic() + leeway < self.expires
-
 
 @dataclass(slots=True, eq=False)
 class _SignIn:
     """A sign-in that somebody makes while others wait for its outcome. Without an outcome, it was given up."""
 
     done: Any
-    session: _Session | None = None
-    error: BosBaseError | None = None
+    outcome: _Session | BosBaseError | None = None
 
 
 # The auth whose sign-in is running here: a hook of that sign-in must not wait for it.
@@ -56,7 +52,7 @@ _signing_in: Final[ContextVar[object]] = ContextVar("bosbase_wrapper_signing_in"
 
 
 class _BaseTokenAuth(httpx.Auth, ABC):
-    """What the two have in common: everything but the flow that httpx asks for."""
+    """What the two have in common: everything but the flow that httpx calls, and how to wait."""
 
     _new_event: Callable[[], Any]
 
@@ -119,12 +115,14 @@ class _BaseTokenAuth(httpx.Auth, ABC):
 
     def _usable(self, refused: _Session | None) -> _Session | None:
         session = self._session
-        return session if session is not None and session is not refused and session.lives(self._leeway) else None
+        if session is None or session is refused or session.expires <= time.monotonic() + self._leeway:
+            return None
+        return session
 
     async def _current(self, refused: _Session | None = None) -> _Session:
         """Return a session that can be used: one sign-in for all who ask at the same time.
 
-        `refused` is the session whose JWT was answered with 401.
+        `refused` is the session whose JWT the server refused with 401.
         """
         while True:
             session = self._usable(refused)
@@ -137,20 +135,21 @@ class _BaseTokenAuth(httpx.Auth, ABC):
             if sign_in is mine:
                 return await self._lead(place, mine, refused)
             await self._wait(sign_in.done)
-            if sign_in.error is not None:
-                raise copy(sign_in.error)
-            if sign_in.session is not None and sign_in.session is not refused:
-                return sign_in.session
+            if isinstance(sign_in.outcome, BosBaseError):
+                raise copy(sign_in.outcome)
+            if sign_in.outcome is not None and sign_in.outcome is not refused:
+                return sign_in.outcome
 
     async def _lead(self, place: object, sign_in: _SignIn, refused: _Session | None) -> _Session:
         """Sign in for all who wait. They learn the outcome, or that there is none."""
         before = _signing_in.set(self)
         try:
             # Somebody may have signed in between our look and our turn.
-            sign_in.session = self._usable(refused) or await self._new_session(use_store=refused is None)
-            return sign_in.session
+            session = self._usable(refused) or await self._new_session(use_store=refused is None)
+            sign_in.outcome = session
+            return session
         except BosBaseError as error:
-            sign_in.error = copy(error)
+            sign_in.outcome = copy(error)
             raise
         finally:
             _signing_in.reset(before)
@@ -193,7 +192,7 @@ class TokenAuth(_BaseTokenAuth):
     one sign-in for all that need it at the same time. The sign-in is a call of the BosBase client, with its retries,
     timeout and transport; a sign-in that fails raises what `auth_with_token` raises.
 
-    A request that is answered with 401 is sent once more after a new sign-in, unless its body can be read only once.
+    After a 401 it signs in again and sends the request once more, unless the body can be read only once.
     """
 
     _new_event = threading.Event

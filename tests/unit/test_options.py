@@ -320,6 +320,7 @@ def refused(call: Callable[[], object]) -> str:
 
 LOCAL = "http://localhost"
 BASE_URL = "base_url must be an http:// or https:// URL with a host"
+PASTED = "base_url is a URL of {}: give the server's own URL, without {}"
 ADDITIONS = "base_url must have no credentials, no query and no fragment"
 
 
@@ -333,6 +334,19 @@ ADDITIONS = "base_url must have no credentials, no query and no fragment"
         (("http://a@host//b",), {}, ADDITIONS),
         (("http://@host",), {}, ADDITIONS),
         (("http://host/?",), {}, ADDITIONS),
+        *(
+            (
+                (f"http://host/app{pasted}",),
+                {},
+                PASTED.format(what, pasted),
+            )
+            for pasted, what in [
+                ("/_", "the dashboard"),
+                ("/_/collections", "the dashboard"),
+                ("/api", "the API"),
+                ("/api/collections/users", "the API"),
+            ]
+        ),
         ((LOCAL,), {"retries": -1}, "retries must be a whole number, 0 or more"),
         (
             (LOCAL,),
@@ -404,6 +418,12 @@ def test_a_refusal_names_the_credential_the_collection_and_the_variable(
     monkeypatch.delenv("BOSBASE_URL", raising=False)
     missing = "BOSBASE_URL is not set: set it to the server's URL, such as http://127.0.0.1:8090"
     assert refused(BosBase.from_env) == refused(AsyncBosBase.from_env) == missing
+
+
+def test_an_option_that_does_not_exist_is_a_type_error(users: Collection) -> None:
+    """As for any function of Python."""
+    with pytest.raises(TypeError, match="unexpected keyword argument 'time_out'"):
+        users.auth_with_token("token", time_out=1)  # type: ignore[call-arg]  # the test
 
 
 def test_the_warning_says_what_to_do() -> None:

@@ -271,3 +271,16 @@ def test_a_path_without_a_name_is_refused(path: str) -> None:
     """When the store is made."""
     with pytest.raises(ConfigurationError, match="name a file"):
         FileAuthStore(path)
+
+
+def test_a_home_folder_that_is_not_known() -> None:
+    """The error says what to give instead."""
+    with pytest.raises(ConfigurationError, match=r"^path starts with ~, .*: give an absolute path$") as caught:
+        FileAuthStore("~no-such-user/session.json")
+    assert caught.value.__cause__ is None
+
+
+def test_a_path_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`~` is expanded."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert repr(FileAuthStore("~/session.json")) == f"FileAuthStore({str(tmp_path / 'session.json')!r})"

@@ -725,3 +725,18 @@ def _exit_with(request: Callable[[], httpx.Response]) -> None:
         code = 0 if "fork" in str(error) else 2
     finally:
         os._exit(code)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_an_async_request_to_another_server_is_not_signed(backend: str) -> None:
+    """The same for `AsyncTokenAuth`."""
+    server = Server()
+
+    async def main() -> None:
+        auth = AIO.token_auth(server)
+        async with httpx.AsyncClient(transport=httpx.MockTransport(server), auth=auth) as http:
+            await http.get("http://elsewhere.example/", headers={"Authorization": "own"})
+
+    anyio.run(main, backend=backend)
+    assert [request.headers["authorization"] for request in server.requests] == ["own"]
+    assert server.sign_ins == []

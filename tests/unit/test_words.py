@@ -43,6 +43,11 @@ ENVELOPE: dict[str, Any] = {"data": {}, "message": "No.", "status": 402}
             f"404 The requested resource wasn't found. ({LACKS})",
         ),
         (503, {"content": b""}, "503"),
+        (
+            300,
+            {"headers": {"location": "http://[::1"}},
+            f"unexpected response with status 300 (no content type): {REDIRECT.format('')}",
+        ),
         *(
             (
                 status,
