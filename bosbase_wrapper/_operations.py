@@ -89,14 +89,18 @@ class Call(Generic[T]):
         body = self.operation.body.from_dict(self.fields.values)
         arguments = self.operation.arguments(self.collection, body=body, **self.parameters)
         query = [*arguments.get("params", {}).items(), *self.extra_query]
-        return httpx.Request(
+        content = _encode(arguments["json"]).encode()
+        # With a stream, httpx takes the headers as they are, which halves the time of making a request.
+        request = httpx.Request(
             arguments["method"],
             _url(self.base_url + arguments["url"]),
             params=query or None,
-            headers=self.headers,
-            content=_encode(arguments["json"]).encode(),
+            headers=[*self.headers.raw, (b"Content-Length", b"%d" % len(content))],
+            stream=httpx.ByteStream(content),
             extensions={"timeout": self.timeout.as_dict()},
         )
+        request.read()
+        return request
 
     def result(self, outcome: Reply | errors.TransportError) -> T:
         """Return the value that the reply holds, or raise the error that the outcome stands for."""

@@ -63,7 +63,7 @@ def transport_error(error: Exception, redact: Callable[[str], str]) -> Transport
         return TransportError(f"no connection: {redact(_innermost(error))}", retriable=True)
     if isinstance(error, httpx.ProxyError):
         return TransportError("the proxy refused the connection", retriable=True)
-    if isinstance(error, httpx.UnsupportedProtocol):
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
         return TransportError(f"the transport cannot send this request: {redact(str(error))}")
     if isinstance(error, httpx.NetworkError | ssl.SSLError) or _was_cut_off(error):
         reason = "the connection was dropped before the response ended"

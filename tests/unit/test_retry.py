@@ -108,7 +108,7 @@ def test_a_connection_that_failed_or_was_dropped_is_tried_again(error: Exception
         (httpx.WriteTimeout("x"), RequestTimeoutError, True),
         (httpx.PoolTimeout("x"), RequestTimeoutError, False),
         (httpx.RemoteProtocolError("illegal status line"), TransportError, True),
-        (httpx.LocalProtocolError("x"), TransportError, True),
+        (httpx.LocalProtocolError("x"), TransportError, False),
         (httpx.DecodingError("x"), TransportError, True),
         (httpx.UnsupportedProtocol("x"), TransportError, False),
     ],

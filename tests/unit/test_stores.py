@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -284,3 +285,28 @@ def test_a_path_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """`~` is expanded."""
     monkeypatch.setenv("HOME", str(tmp_path))
     assert repr(FileAuthStore("~/session.json")) == f"FileAuthStore({str(tmp_path / 'session.json')!r})"
+
+
+def test_a_path_is_made_absolute_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`~` is the home folder. A program that changes its folder later writes to the same file."""
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    monkeypatch.chdir(folder)
+    in_home, relative = FileAuthStore("~/.config/app/s.json"), FileAuthStore("session.json")
+    (folder / "elsewhere").mkdir()
+    monkeypatch.chdir(folder / "elsewhere")
+    in_home.save(session())
+    relative.save(session())
+    assert (folder / "home" / ".config" / "app" / "s.json").is_file()
+    assert (folder / "session.json").is_file()
+    assert list((folder / "elsewhere").iterdir()) == []
+
+
+def test_a_shared_folder_is_one_warning_that_says_what_helps(path: Path) -> None:
+    """As a volume of Kubernetes with an fsGroup has it. The request goes on."""
+    path.parent.chmod(0o2775)
+    store = FileAuthStore(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert store.load() is None
+    with pytest.raises(PermissionError, match="private subfolder"):
+        store.save(session())
