@@ -65,7 +65,7 @@ def unbind(probe: Probe) -> None:
     probe.unbind_for_good(token)
     probe.unbind_for_good(token, "the token again")
     probe.bound_token("a token that was unbound", token)
-    probe.unbind_for_good(token, "a token that was bound anew")
+    probe.unbind_for_good(token, "a token that was bound again")
 
 
 def wrong_password(probe: Probe) -> None:

@@ -44,7 +44,7 @@ def keep(suite: str, noticed: Mapping[str, Any]) -> None:
 
 
 def written(text: str) -> str:
-    """A page with its tables written anew."""
+    """A page with its tables written again."""
     return _TABLE.sub(
         lambda found: found[1] + "".join(f"{line}\n" for line in TABLES[found["name"]]()) + found[3], text
     )

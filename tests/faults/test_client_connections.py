@@ -111,7 +111,7 @@ def test_a_certificate_of_another_host(any_driver: Driver, authority: trustme.CA
 
 
 def test_https_to_a_server_of_plain_http(any_driver: Driver) -> None:
-    """It is told from a dropped connection."""
+    """It differs from a dropped connection."""
     with RawServer(answer(400)) as server:
         (failed,) = any_driver(server.url.replace("http:", "https:"), retries=0)
     expect_no_connection(failed, "SSL|ssl|InvalidContentType")

@@ -171,7 +171,7 @@ def test_a_crowd_gets_as_many_as_the_rule_allows(limited: Limited) -> None:
 
 
 def test_changed_rules_begin_anew(limited: Limited) -> None:
-    """A client that was limited starts anew under the new rule."""
+    """A client that was limited starts again under the new rule."""
     limited.set(("*:auth", 1, LONG, ""))
     assert limited.statuses("auth-with-token", 2) == [400, 429]
     limited.set(("*:auth", 2, LONG, ""))

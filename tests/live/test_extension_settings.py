@@ -70,7 +70,7 @@ def count(data: Path) -> int:
 
 
 def test_a_binding_that_is_too_old(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, http: httpx.Client) -> None:
-    """Is refused as an unknown token is, and can be bound anew and unbound."""
+    """It is refused like an unknown token. It can be bound again, and unbound."""
     monkeypatch.setenv("BOSBASE_TOKENS_MAX_AGE", "3600")
     with account_of_a_server(tmp_path, http, {}) as account:
         token, other = account.bound(), account.bound()

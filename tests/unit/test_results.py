@@ -85,7 +85,7 @@ def test_a_member_that_is_left_out_or_of_another_type_has_its_default(members: d
     ],
 )
 def test_dates_are_aware_and_in_utc(text: str, moment: datetime | None) -> None:
-    """None where there is none to read."""
+    """None if there is no readable date."""
     created = Record({"created": text}).created
     assert created == moment
     assert created is None or created.tzinfo is UTC

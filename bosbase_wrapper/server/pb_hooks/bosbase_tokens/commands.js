@@ -8,7 +8,7 @@ const table = require(`${__hooks}/bosbase_tokens/table.js`);
 
 const USED_WRONGLY = 2;
 
-/** An error that is told in one sentence. */
+/** An error that one sentence describes. */
 class Refusal extends Error {
   constructor(sentence, code = 1) {
     super(sentence);
