@@ -553,7 +553,7 @@ class Broken:
     ("error", "told"), [(OSError(28, "No space left on device"), "No space left"), (KeyError("canary"), "KeyError")]
 )
 def test_a_store_that_fails_warns_and_the_request_goes_on(driver: Driver, error: Exception, told: str) -> None:
-    """The warning has the words of the system. Of another error it has only the class: its words may hold the session."""
+    """The warning has the words of the system. Of another error it has only the class."""
     server = Server()
     auth = driver.token_auth(server, store=Broken(error))
     with pytest.warns(UserWarning, match="the session was not") as warned:
