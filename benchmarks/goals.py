@@ -86,7 +86,10 @@ def _of_rates(live: Samples) -> list[Goal]:
 
 
 def _of_the_rest(results: Results, effort: Effort) -> list[Goal]:
-    imports = [Goal(f"`{name}` beyond `import httpx`", seen, 10, unit=" ms") for name, seen in results.imports.items()]
+    imports = [
+        Goal(f"`{name}` beyond `import httpx`", results.imports[name], limit, unit=" ms")
+        for name, limit in IMPORTS.items()
+    ]
     memory = [goal for engine in ENGINES for goal in _of_memory(engine, *results.memory[engine], effort)]
     return [*imports, *memory, Goal("`make generate`", results.generation_seconds, 2, unit=" s")]
 
