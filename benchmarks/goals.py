@@ -12,7 +12,7 @@ from .measure import Samples, Spread, cpu_ratio, rate_ratio
 from .scenes import AT_ONCE, Effort
 
 ENGINES: Final = ("httpx", "FastTransport")
-IMPORTS: Final = ("import bosbase_wrapper", "from bosbase_wrapper import BosBase")
+IMPORTS: Final = {"import bosbase_wrapper": 10, "from bosbase_wrapper import BosBase": 50}
 
 
 @dataclass(frozen=True)
