@@ -90,6 +90,8 @@ def test_closing_in_one_loop_is_for_all(server: RawServer) -> None:
     server.wait_for_no_connections()
 
 
+# Python may warn of it, as of a file that nobody closes.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_client_that_nobody_keeps_leaves_no_connection(server: RawServer) -> None:
     """A program may forget to close it."""
 
