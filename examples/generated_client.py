@@ -1,4 +1,4 @@
-"""Call the endpoints with the generated client, without the wrapper.
+"""Call the endpoints with the generated client, without the wrapper: `python examples/generated_client.py`.
 
 It returns every documented response, also an error, and raises only what httpx raises. It does not retry, hide secrets
 in errors, or check arguments before it sends them.
@@ -9,6 +9,8 @@ from __future__ import annotations
 from bosbase_client import Client
 from bosbase_client.api.custom_tokens import auth_with_token, bind_token
 from bosbase_client.models import AuthResponse, AuthWithTokenRequest, ErrorResponse, MfaRequired, TokenBindingRequest
+
+from bosbase_wrapper.server import LiveServer
 
 
 def bind(client: Client, email: str, password: str, token: str) -> None:
@@ -27,10 +29,23 @@ def sign_in(client: Client, token: str) -> str:
         case AuthResponse(record=record) if record:
             # A documented field is an attribute, by its Python name: `record["email"]` raises KeyError.
             # A field of the collection is an item, by its name on the wire.
-            return f"{record.email} ({record['nick']})"
+            return f"{record.email} ({record['name']})"
         case MfaRequired():
             return "a second factor is required"
         case ErrorResponse(message=message, status=status):
             return f"{status} {message}"
         case _:
             return "an undocumented response"
+
+
+def main() -> None:
+    """Sign in with a token that is bound, and with one that is not."""
+    with LiveServer() as server, Client(server.url) as client:
+        server.create_record("users", email="user@example.com", password="user-password", name="Ada")
+        bind(client, "user@example.com", "user-password", "my-app-token")
+        print(sign_in(client, "my-app-token"))
+        print(sign_in(client, "not-a-token"))
+
+
+if __name__ == "__main__":
+    main()

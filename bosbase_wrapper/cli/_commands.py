@@ -33,7 +33,7 @@ Exit codes:
 
 \b
 Examples:
-  bosbase-tokens serve --user user@example.com
+  bosbase-tokens serve --user user@example.com --port 8090
   export BOSBASE_URL=http://127.0.0.1:8090
   bosbase-tokens bind --email user@example.com --generate
   bosbase-tokens login

@@ -37,6 +37,8 @@ class SuperuserApi:
         if response.status_code == HTTPStatus.UNAUTHORIZED:  # the session was revoked
             self._sign_in()
             response = self._send(method, path, body)
+        if method != "GET" and "/_superusers" in path:
+            self._expires_at = 0.0  # this may have revoked the session, and PocketBase would not always respond 401
         return _json(response)
 
     def close(self) -> None:
@@ -46,14 +48,14 @@ class SuperuserApi:
             client.close()
 
     def _sign_in(self) -> None:
-        self._jwt = ""
-        session = _json(self._send("POST", "/api/collections/_superusers/auth-with-password", self._account))
+        # The old session stays in place meanwhile: other threads must not send their calls as guests.
+        path = "/api/collections/_superusers/auth-with-password"
+        session = _json(self._client().post(path, json=self._account))
         self._jwt = session["token"]
         self._expires_at = _expires_at(self._jwt)
 
     def _send(self, method: str, path: str, body: Any) -> httpx.Response:
-        headers = {"Authorization": self._jwt} if self._jwt else {}
-        return self._client().request(method, path, json=body, headers=headers)
+        return self._client().request(method, path, json=body, headers={"Authorization": self._jwt})
 
     def _client(self) -> httpx.Client:
         process = os.getpid()

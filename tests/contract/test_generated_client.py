@@ -14,7 +14,7 @@ from bosbase_client.models import AuthRecord, AuthResponse, AuthWithTokenRequest
 
 from .document import SPEC, example
 
-RECORD = {"id": "r1", "email": "user@example.com", "verified": True, "nick": "Nick"}
+RECORD = {"id": "r1", "email": "user@example.com", "verified": True, "name": "Ada"}
 
 
 def client(status: int, body: Any = None) -> Client:
@@ -39,7 +39,7 @@ def run_example() -> Any:
 def test_the_example_describes_each_outcome() -> None:
     """A session, a challenge, an error and an undocumented response."""
     sign_in = run_example().sign_in
-    assert sign_in(client(200, {"token": "jwt", "record": RECORD}), "t") == "user@example.com (Nick)"
+    assert sign_in(client(200, {"token": "jwt", "record": RECORD}), "t") == "user@example.com (Ada)"
     assert sign_in(client(*example("authWithToken", "mfa")), "t") == "a second factor is required"
     assert sign_in(client(*example("authWithToken", "credentials")), "t") == "400 Failed to authenticate."
     assert sign_in(client(502), "t") == "an undocumented response"
@@ -63,7 +63,7 @@ def test_a_record_has_attributes_and_items() -> None:
     assert isinstance(session, AuthResponse)
     assert isinstance(session.record, AuthRecord)
     assert session.record.email == "user@example.com"
-    assert session.record["nick"] == "Nick"
+    assert session.record["name"] == "Ada"
     with pytest.raises(KeyError):
         session.record["email"]
     assert session.record.to_dict() == RECORD

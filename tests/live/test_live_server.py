@@ -192,6 +192,14 @@ def test_the_superusers_session_is_renewed(tmp_path: Path) -> None:
         server.create_collection({"name": "second", "type": "auth"})
 
 
+def test_a_revoked_session_turns_no_call_into_a_guests() -> None:
+    """PocketBase reads a revoked session as a guest's: `users` takes records from guests, without a 401."""
+    with LiveServer() as server:
+        server.api("PATCH", "/api/collections/_superusers", {"authToken": {"secret": "s" * 50}})
+        made = server.create_record("users", email="a@example.com", password="password1234", verified=True)
+        assert made["verified"] is True
+
+
 @needs_proc
 def test_calls_share_a_connection(temporary: Path) -> None:
     """It is kept from call to call, and closed when the server stops."""
