@@ -153,7 +153,7 @@ def test_an_unknown_email_takes_as_long_as_a_wrong_password(make: MakeAccount, a
     definition = account.server.api("GET", f"/api/collections/{account.collection}")
     for field in definition["fields"]:
         if field["name"] == "password":
-            field["cost"] = 13
+            field["cost"] = 11
     account.server.api("PATCH", f"/api/collections/{account.collection}", {"fields": definition["fields"]})
     times: dict[str, list[float]] = {account.email: [], "nobody@example.com": []}
     for _ in range(5):
