@@ -28,9 +28,8 @@ def make(server: LiveServer, http: httpx.Client) -> MakeAccount:
     def made(collection: str = "", members: dict[str, Any] | None = None, **definition: Any) -> Account:
         if not collection:
             collection = unique("members")
-            fields = [FAST, *definition.pop("fields", [])]
             server.create_collection(
-                {"name": collection, "type": "auth", "authRule": "", "fields": fields, **definition}
+                {"name": collection, "type": "auth", "authRule": "", "fields": [FAST], **definition}
             )
         email = f"{unique('a')}@example.com"
         record = server.create_record(collection, email=email, password=PASSWORD, **(members or {}))
