@@ -8,9 +8,12 @@ import pytest
 
 from bosbase_wrapper.server import LiveServer
 
+from .passwords import hash_fast
+
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[LiveServer]:
     """An embedded server that runs for the whole session."""
     with LiveServer() as running:
+        hash_fast(running, "users", "_superusers")
         yield running

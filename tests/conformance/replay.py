@@ -30,8 +30,9 @@ BUILT_IN = {"users", "_superusers"}
 class Replay:
     """A run through recorded exchanges, with the state that they need and the values that they save."""
 
-    def __init__(self, server: LiveServer) -> None:
+    def __init__(self, server: LiveServer, http: httpx.Client) -> None:
         self._server = server
+        self._http = http
         self._saved: dict[str, str] = {}
 
     def provision(self, calls: list[dict[str, Any]]) -> None:
@@ -74,9 +75,7 @@ class Replay:
         elif "raw" in request:
             content["content"] = request["raw"].encode()
         content["headers"] = {**content.get("headers", {}), **request.get("headers", {})}
-        return httpx.request(
-            request["method"], self._server.url + self._filled(request["path"]), timeout=30, trust_env=False, **content
-        )
+        return self._http.request(request["method"], self._server.url + self._filled(request["path"]), **content)
 
     def _save(self, wanted: dict[str, str], response: httpx.Response) -> None:
         for name, field in wanted.items():

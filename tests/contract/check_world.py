@@ -16,11 +16,11 @@ from bosbase_wrapper.check import CHECKS, LAST, Account, Check, Report, Session,
 from bosbase_wrapper.check._fuzz import fuzz_checks
 from bosbase_wrapper.server import LiveServer
 
+from ..passwords import FAST, hash_fast
 from .broken import BrokenServer, Spoiler
 
 _COLLECTIONS = {"user": "users", "mfa": "mfaers", "kept-out": "kept_out", "related": "related"}
 _COLLECTIONS |= {"no-password": "nopass", "superuser": "_superusers"}
-_CHEAP_PASSWORD = {"name": "password", "type": "password", "system": True, "hidden": True, "required": True, "cost": 4}
 
 
 class World:
@@ -36,10 +36,7 @@ class World:
 
     def __enter__(self) -> Self:
         self.server.start()
-        for name in ("users", "_superusers"):
-            fields = self.server.api("GET", f"/api/collections/{name}")["fields"]
-            cheap = [{**field, "cost": 4} if field["name"] == "password" else field for field in fields]
-            self.server.api("PATCH", f"/api/collections/{name}", {"fields": cheap})
+        hash_fast(self.server, "users", "_superusers")
         account = {"identity": self.server.admin_email, "password": self.server.admin_password}
         path = "/api/collections/_superusers/auth-with-password"
         self._admin.headers["Authorization"] = self._admin.post(self.server.url + path, json=account).json()["token"]
@@ -50,7 +47,7 @@ class World:
         teams = self.server.create_collection({"name": "teams", "type": "base", "viewRule": "", "fields": title})
         self._team = self.server.create_record("teams", title="red")["id"]
         relation = {"name": "team", "type": "relation", "collectionId": teams["id"], "maxSelect": 1}
-        self._make("related", fields=[_CHEAP_PASSWORD, relation])
+        self._make("related", fields=[FAST, relation])
         return self
 
     def __exit__(self, *_exc_info: object) -> None:
@@ -59,7 +56,7 @@ class World:
         self._folder.cleanup()
 
     def _make(self, name: str, **definition: Any) -> None:
-        self.server.create_collection({"name": name, "type": "auth", "fields": [_CHEAP_PASSWORD], **definition})
+        self.server.create_collection({"name": name, "type": "auth", "fields": [FAST], **definition})
 
     def account(self, kind: str = "user", url: str = "") -> Account:
         """A new account of a kind: "user", "mfa", "kept-out", "related", "no-password", "superuser"."""

@@ -16,6 +16,7 @@ import httpx
 
 from bosbase_wrapper.server import LiveServer
 
+from ..passwords import hash_fast
 from .document import ACTIONS
 
 # The account of openapi.yaml's examples, whose values the coverage phase takes.
@@ -156,8 +157,8 @@ def provisioned(server: LiveServer, data_dir: Path) -> State:
     red = server.create_record("teams", title="red")
     for definition in _auth_collections(team["id"]):
         server.create_collection({"type": "auth", **definition})
-    for collection in ("users", "two_factors", "ruled", "members", "no_password", "limited"):
-        hash_fast(server, collection)
+    # `others` keeps the default cost.
+    hash_fast(server, "users", "two_factors", "ruled", "members", "no_password", "limited")
     special = Special(
         server,
         other=_account(server, "users", "other@example.com"),
@@ -184,13 +185,6 @@ def _auth_collections(team_id: str) -> list[dict[str, object]]:
         {"name": "no_password", "passwordAuth": {"enabled": False, "identityFields": ["email"]}},
         {"name": "limited"},
     ]
-
-
-def hash_fast(server: LiveServer, collection: str) -> None:
-    """Hash passwords in a millisecond, because a run sends thousands. `others` keeps the default cost."""
-    fields = server.api("GET", f"/api/collections/{collection}")["fields"]
-    cheap = [{**field, "cost": 4} if field["name"] == "password" else field for field in fields]
-    server.api("PATCH", f"/api/collections/{collection}", {"fields": cheap})
 
 
 def _account(server: LiveServer, collection: str, email: str, **members: object) -> Account:

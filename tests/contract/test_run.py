@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -14,10 +13,12 @@ import pytest
 
 from bosbase_wrapper.server import LiveServer
 
+from ..passwords import hash_fast
 from . import tables
 from .broken import BROKEN, BrokenServer, Request, Response, Sound, error
 from .document import SPEC, message
-from .state import Account, Table, hash_fast
+from .state import Account, Table
+from .test_generated import untraced
 
 PASSWORD = "a-password-of-our-own"
 pytestmark = pytest.mark.timeout(300)  # a run takes long; its own requests have their timeouts
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.timeout(300)  # a run takes long; its own requests have
 def contract(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the suite."""
     command = [sys.executable, "-m", "tests.contract", *arguments]
-    environment = {**os.environ, **variables}
+    environment = {**untraced(), **variables}
     return subprocess.run(command, cwd=SPEC.parent, env=environment, capture_output=True, text=True)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from bosbase_wrapper.server import LiveServer
 
+from ..passwords import FAST
 from .extension import PASSWORD, Account, MakeAccount, unique
 
 
@@ -27,7 +28,9 @@ def make(server: LiveServer, http: httpx.Client) -> MakeAccount:
     def made(collection: str = "", members: dict[str, Any] | None = None, **definition: Any) -> Account:
         if not collection:
             collection = unique("members")
-            server.create_collection({"name": collection, "type": "auth", "authRule": "", **definition})
+            server.create_collection(
+                {"name": collection, "type": "auth", "authRule": "", "fields": [FAST], **definition}
+            )
         email = f"{unique('a')}@example.com"
         record = server.create_record(collection, email=email, password=PASSWORD, **(members or {}))
         return Account(server, collection, email, record["id"], http)

@@ -26,11 +26,10 @@ from bosbase_wrapper import BosBase, FileAuthStore, generate_token
 from bosbase_wrapper.cli import main
 from bosbase_wrapper.server import LiveServer
 from tests.faults.raw_server import RawServer
+from tests.passwords import FAST
 
 COMMAND = str(Path(sys.executable).with_name("bosbase-tokens"))
 PASSWORD = "password-canary"
-# Passwords that are quick to try.
-QUICK = {"name": "password", "type": "password", "system": True, "hidden": True, "required": True, "min": 8, "cost": 4}
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
@@ -152,7 +151,7 @@ def test_a_second_factor(
     """The token completes a sign-in that another method began, with the mfaId from the environment."""
     name, token = generate_token("mfa"), generate_token()
     mfa = {"mfa": {"enabled": True, "duration": 600}, "otp": {"enabled": True}}
-    server.create_collection({"name": name, "type": "auth", **mfa})
+    server.create_collection({"name": name, "type": "auth", "fields": [FAST], **mfa})
     server.create_record(name, email=email, password=PASSWORD)
     with BosBase(server.url) as client:
         client.collection(name).bind_custom_token(email, PASSWORD, token)
@@ -175,7 +174,7 @@ def test_check(
 ) -> None:
     """A sound server is exit code 0, an account that it refuses 1; the report is written where it was asked for."""
     name = generate_token("quick")
-    server.create_collection({"name": name, "type": "auth", "fields": [QUICK]})
+    server.create_collection({"name": name, "type": "auth", "fields": [FAST]})
     server.create_record(name, email="user@example.com", password=PASSWORD)
     options = ["--collection", name, "--email", "user@example.com", "--json", "--report", str(tmp_path / "report.html")]
     monkeypatch.setenv("BOSBASE_PASSWORD", PASSWORD)
@@ -324,7 +323,7 @@ def test_served_data_are_their_owners_alone(tmp_path: Path) -> None:
 def test_a_check_that_is_ended_leaves_no_token(tmp_path: Path, sign: signal.Signals) -> None:
     """As by a CI system that cancels the job."""
     with LiveServer(tmp_path) as server:
-        server.create_collection({"name": "quick", "type": "auth", "fields": [QUICK]})
+        server.create_collection({"name": "quick", "type": "auth", "fields": [FAST]})
         server.create_record("quick", email="user@example.com", password=PASSWORD)
         command = [COMMAND, "check", server.url, "--collection", "quick", "--email", "user@example.com"]
         with subprocess.Popen(

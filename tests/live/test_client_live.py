@@ -28,6 +28,8 @@ from bosbase_wrapper import (
 )
 from bosbase_wrapper.server import LiveServer
 
+from ..passwords import FAST
+
 PASSWORD = "password1234"
 
 
@@ -43,7 +45,7 @@ class Account:
 def made(server: LiveServer, members: dict[str, Any] | None = None, **options: Any) -> Account:
     """A collection with these options and one account in it."""
     name = f"c{secrets.token_hex(6)}"
-    server.create_collection({"name": name, "type": "auth", **options})
+    server.create_collection({"name": name, "type": "auth", **options, "fields": [FAST, *options.get("fields", [])]})
     email = f"{name}@example.com"
     record = server.create_record(name, email=email, password=PASSWORD, **(members or {}))
     return Account(name, email, record["id"])

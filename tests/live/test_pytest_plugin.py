@@ -19,7 +19,7 @@ from bosbase_wrapper import BosBase, InvalidCredentialsError, generate_token
 from bosbase_wrapper.server import LiveServer
 from tests.faults.raw_server import RawServer
 
-from .test_cli_live import QUICK
+from ..passwords import FAST
 
 pytest_plugins = ["pytester"]
 
@@ -235,7 +235,7 @@ def test_the_option_is_documented(pytester: pytest.Pytester) -> None:
 def account(server: LiveServer) -> dict[str, str]:
     """An account of a collection whose passwords are quick to try."""
     collection = generate_token("quick")
-    server.create_collection({"name": collection, "type": "auth", "fields": [QUICK]})
+    server.create_collection({"name": collection, "type": "auth", "fields": [FAST]})
     server.create_record(collection, email="user@example.com", password=PASSWORD)
     return {"collection": collection, "email": "user@example.com", "password": PASSWORD}
 
