@@ -36,6 +36,32 @@ def bindings(server: LiveServer, *records: str) -> int:
         return int(found.fetchone()[0])
 
 
+@pytest.mark.parametrize(
+    ("changed", "status"),
+    [
+        ({"verified": True}, 200),
+        ({"password": "another1234"}, 200),
+        ({"verified": True, "password": "another1234"}, 400),
+    ],
+)
+def test_bindings_of_somebody_who_did_not_own_the_email(
+    make: MakeAccount, changed: dict[str, object], status: int
+) -> None:
+    """An account that is verified and gets a new password in one update loses what was bound before."""
+    account = make()
+    token = account.bound()
+    account.server.update_record(account.collection, account.id, **changed)
+    assert account.login(token).status_code == status
+
+
+def test_a_verified_account_keeps_its_tokens(make: MakeAccount) -> None:
+    """It was verified before, so it was the owner who bound them."""
+    account = make(members={"verified": True})
+    token = account.bound()
+    account.server.update_record(account.collection, account.id, verified=True, password="another1234")
+    assert account.login(token).status_code == 200
+
+
 def test_bindings_are_deleted_with_their_record(make: MakeAccount) -> None:
     """No row is left."""
     member = make("users")

@@ -1,6 +1,7 @@
-// Binding, unbinding and finding the owner of a token, and the end of bindings with their record and collection.
+// Binding, unbinding and finding the owner of a token, and when bindings end by themselves.
 
 const failures = require(`${__hooks}/bosbase_tokens/failures.js`);
+const settings = require(`${__hooks}/bosbase_tokens/settings.js`);
 const { TABLE, run } = require(`${__hooks}/bosbase_tokens/sql.js`);
 const table = require(`${__hooks}/bosbase_tokens/table.js`);
 const upkeep = require(`${__hooks}/bosbase_tokens/upkeep.js`);
@@ -102,6 +103,30 @@ function dropWithRecord(e) {
   return e.record.collection().isAuth() ? dropWith(e, (tx) => revokeAll(tx, e.record)) : e.next();
 }
 
+/**
+ * Whether an update shows that whoever bound tokens before may not own the account's email: it becomes verified, and
+ * its password of before ends, or is kept because the operator relies on MFA.
+ */
+function isClaimed(record) {
+  const before = record.original();
+  if (before.verified() || !record.verified()) {
+    return false;
+  }
+  const reliesOnMfa = record.collection().mfa.enabled && settings.refusesMfaBind();
+  return reliesOnMfa || before.getString("password:hash") !== record.getString("password:hash");
+}
+
+/**
+ * PocketBase gives an unverified account a new password when the owner of its email signs in for the first time. The
+ * tokens of whoever signed up with somebody else's email end with it.
+ *
+ * @param {core.RecordEvent} e
+ */
+function dropIfClaimed(e) {
+  const ends = e.record.collection().isAuth() && isClaimed(e.record);
+  return ends ? dropWith(e, (tx) => revokeAll(tx, e.record)) : e.next();
+}
+
 /** @param {core.CollectionEvent} e */
 function dropWithCollection(e) {
   return dropWith(e, (tx) => {
@@ -111,4 +136,4 @@ function dropWithCollection(e) {
   });
 }
 
-module.exports = { bind, dropWithCollection, dropWithRecord, owner, revokeAll, unbind };
+module.exports = { bind, dropIfClaimed, dropWithCollection, dropWithRecord, owner, revokeAll, unbind };
