@@ -176,6 +176,14 @@ def test_wrong_usage(operator: Operator, arguments: tuple[str, ...]) -> None:
     assert shown.stderr.startswith(f"Usage: pocketbase tokens {arguments[0]} ")
 
 
+@pytest.mark.parametrize("arguments", [("revoke_all", "users", "a@example.com"), ("",), ()])
+def test_no_such_command(operator: Operator, arguments: tuple[str, ...]) -> None:
+    """A mistyped command must not look as if it had revoked something."""
+    shown = operator.run(*arguments)
+    assert (shown.returncode, shown.stdout) == (2, "")
+    assert shown.stderr == "Usage: pocketbase tokens list|revoke|revoke-all\n"
+
+
 def test_a_stopped_server_without_a_table(tmp_path: Path) -> None:
     """Where nobody has bound a token yet."""
     with LiveServer(tmp_path) as server:

@@ -110,6 +110,13 @@ function report(cmd, result) {
   }
 }
 
+/** Ends the process with an exit code and a sentence on standard error. */
+function fail(cmd, err) {
+  cmd.root().setErr(null); // PocketBase drops what commands write to standard error
+  cmd.errOrStderr().write(toBytes(`${err instanceof Refusal ? err.message : `Error: ${err}`}\n`));
+  $os.exit(err.code || 1);
+}
+
 /** A command that ends with exit code 1 and a sentence if it fails. */
 function command(use, short, act) {
   const expected = use.split(" ").length - 1;
@@ -123,9 +130,7 @@ function command(use, short, act) {
         }
         report(cmd, act($app, ...args));
       } catch (err) {
-        cmd.root().setErr(null); // PocketBase drops what commands write to standard error
-        cmd.errOrStderr().write(toBytes(`${err instanceof Refusal ? err.message : `Error: ${err}`}\n`));
-        $os.exit(err.code || 1);
+        fail(cmd, err);
       }
     },
   });
@@ -135,7 +140,11 @@ function command(use, short, act) {
 
 /** Adds the commands to PocketBase's own. */
 function add(app) {
-  const tokens = new Command({ use: "tokens", short: "Lists and revokes custom tokens" });
+  const tokens = new Command({
+    use: "tokens",
+    short: "Lists and revokes custom tokens",
+    run: (cmd) => fail(cmd, new Refusal("Usage: pocketbase tokens list|revoke|revoke-all", USED_WRONGLY)),
+  });
   tokens.addCommand(command("list COLLECTION EMAIL", "Lists the tokens of an account", list));
   tokens.addCommand(command("revoke BINDING_ID", "Revokes one token", revoke));
   tokens.addCommand(command("revoke-all COLLECTION EMAIL", "Revokes all tokens of an account", revokeAll));
