@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import httpx
@@ -34,6 +36,25 @@ def bindings(server: LiveServer, *records: str) -> int:
         marks = ", ".join("?" * len(records))
         found = database.execute(f"SELECT count(*) FROM _token_bindings WHERE recordRef IN ({marks})", records)
         return int(found.fetchone()[0])
+
+
+@pytest.mark.parametrize("action", ["bind-token", "unbind-token"])
+def test_a_password_that_changes_while_it_is_checked(make: MakeAccount, action: str) -> None:
+    """Who knows only the old password changes no binding after the new one is set."""
+    slow = {"name": "password", "type": "password", "system": True, "hidden": True, "required": True, "cost": 13}
+    account = make(fields=[slow])
+    token = account.bound()
+    wanted = token if action == "unbind-token" else "thief's"
+    with ThreadPoolExecutor(1) as pool:
+        checking = pool.submit(account.change, action, wanted)
+        time.sleep(0.15)
+        account.server.update_record(
+            account.collection, account.id, tokenKey="of the new password, set before its hash"
+        )
+        assert not checking.done()
+        assert_refused(checking.result(), 400, f"Failed to {action.removesuffix('-token')} token.")
+    assert account.login(token).status_code == 200
+    assert_refused(account.login("thief's"), 400, UNKNOWN)
 
 
 @pytest.mark.parametrize(

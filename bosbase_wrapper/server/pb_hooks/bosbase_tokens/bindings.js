@@ -8,19 +8,37 @@ const upkeep = require(`${__hooks}/bosbase_tokens/upkeep.js`);
 
 const LARGE = 40000; // pages of 4 KiB
 
+/** Changes bindings of a record, unless it got a new password after its password was checked. Returns whether it did. */
+function change(app, record, write) {
+  let isSame = true;
+  try {
+    app.runInTransaction((tx) => {
+      write(tx); // before it reads, so that it waits for other writers
+      isSame = tx.findRecordById(record.collection(), record.id).tokenKey() === record.tokenKey();
+      if (!isSame) {
+        throw new Error("rolls back");
+      }
+    });
+  } catch (err) {
+    if (isSame) {
+      throw err;
+    }
+  }
+  return isSame;
+}
+
 /**
  * Binds a token to a record. The last record that binds a token owns it.
  *
  * @param {core.App} app
  * @param {core.Record} record
  * @param {string} token
+ * @returns {boolean} false if the record's password is no longer the one that was checked
  */
 function bind(app, record, token) {
   table.prepare(app);
-  app.runInTransaction((tx) => {
-    tx.findRecordById(record.collection(), record.id); // it may have been deleted meanwhile
-    table.write(tx, record.collection().id, record.id, $security.sha256(token));
-  });
+  return change(app, record, (tx) =>
+    table.write(tx, record.collection().id, record.id, $security.sha256(token)));
 }
 
 /**
@@ -29,12 +47,15 @@ function bind(app, record, token) {
  * @param {core.App} app
  * @param {core.Record} record
  * @param {string} token
+ * @returns {boolean} false if the record's password is no longer the one that was checked
  */
 function unbind(app, record, token) {
-  if (table.isReady(app)) {
-    const sql = `DELETE FROM ${TABLE} WHERE collectionRef = {:collection} AND tokenHash = {:hash} AND recordRef = {:record}`;
-    run(app, sql, { collection: record.collection().id, record: record.id, hash: $security.sha256(token) });
+  if (!table.isReady(app)) {
+    return true;
   }
+  const sql = `DELETE FROM ${TABLE} WHERE collectionRef = {:collection} AND tokenHash = {:hash} AND recordRef = {:record}`;
+  const params = { collection: record.collection().id, record: record.id, hash: $security.sha256(token) };
+  return change(app, record, (tx) => run(tx, sql, params));
 }
 
 /**

@@ -79,7 +79,7 @@ function checkAddress(e, record) {
  * @param {core.RequestEvent} e
  * @param {string} action
  * @param {string} failure the message if it fails
- * @param {(app: core.App, record: core.Record, token: string) => void} change
+ * @param {(app: core.App, record: core.Record, token: string) => boolean} change
  */
 function changeBinding(e, action, failure, change) {
   const collection = authCollection(e, action);
@@ -96,10 +96,14 @@ function changeBinding(e, action, failure, change) {
   if (action === "bindToken" && settings.refusesMfaBind() && mfa.isNeeded(e, record)) {
     throw new ForbiddenError("The collection requires multi-factor authentication.");
   }
+  let isDone;
   try {
-    change(e.app, record, form.token);
+    isDone = change(e.app, record, form.token);
   } catch (err) {
     throw failures.isMissing(err) ? new BadRequestError(failure) : failures.unavailable(e.app, failure, err);
+  }
+  if (!isDone) {
+    throw new BadRequestError(failure);
   }
   return e.noContent(204);
 }
