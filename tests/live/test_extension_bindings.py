@@ -12,7 +12,7 @@ import pytest
 
 from bosbase_wrapper.server import LiveServer
 
-from .extension import UNKNOWN, MakeAccount, assert_refused, server_data, unique
+from .extension import PASSWORD, UNKNOWN, MakeAccount, assert_refused, server_data, unique
 
 
 def test_a_binding_survives_new_credentials_and_a_new_name(make: MakeAccount) -> None:
@@ -91,6 +91,17 @@ def test_bindings_are_deleted_with_their_record(make: MakeAccount) -> None:
     member.server.delete_record("users", member.id)
     assert_refused(member.login(tokens[0]), 400, UNKNOWN)
     assert bindings(member.server, member.id) == 0
+
+
+def test_a_new_account_with_the_id_of_one_that_was_deleted_by_sql(make: MakeAccount) -> None:
+    """SQL runs no hook, so the bindings stay. They end when the id is used again."""
+    account = make()
+    token = account.bound()
+    with closing(sqlite3.connect(server_data(account.server) / "data.db")) as database, database:
+        database.execute(f"DELETE FROM {account.collection}")
+    account.server.create_record(account.collection, id=account.id, email=account.email, password=PASSWORD)
+    assert_refused(account.login(token), 400, UNKNOWN)
+    assert account.login(account.bound(token)).status_code == 200
 
 
 def test_bindings_are_deleted_with_their_collection(make: MakeAccount) -> None:

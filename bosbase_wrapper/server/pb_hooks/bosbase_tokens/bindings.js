@@ -119,7 +119,12 @@ function dropWith(e, drop) {
   }
 }
 
-/** @param {core.RecordEvent} e */
+/**
+ * Removes the bindings of an id when its account is deleted, and when a new account takes the id: SQL deletes accounts
+ * without their bindings.
+ *
+ * @param {core.RecordEvent} e
+ */
 function dropWithRecord(e) {
   return e.record.collection().isAuth() ? dropWith(e, (tx) => revokeAll(tx, e.record)) : e.next();
 }
