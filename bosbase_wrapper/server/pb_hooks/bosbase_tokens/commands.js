@@ -2,6 +2,7 @@
 // to the data folder. They print ids of bindings, never a token or its hash.
 
 const bindings = require(`${__hooks}/bosbase_tokens/bindings.js`);
+const failures = require(`${__hooks}/bosbase_tokens/failures.js`);
 const settings = require(`${__hooks}/bosbase_tokens/settings.js`);
 const { TABLE, rows, run } = require(`${__hooks}/bosbase_tokens/sql.js`);
 const table = require(`${__hooks}/bosbase_tokens/table.js`);
@@ -16,22 +17,24 @@ class Refusal extends Error {
   }
 }
 
+/** What is found, or a refusal if there is none. Any other error is one of the database. */
+function foundOr(sentence, find) {
+  try {
+    return find();
+  } catch (err) {
+    throw failures.isMissing(err) ? new Refusal(sentence) : err;
+  }
+}
+
 /** The account that the arguments name. */
 function account(app, collection, email) {
-  let found;
-  try {
-    found = app.findCollectionByNameOrId(collection);
-  } catch {
-    throw new Refusal(`There is no collection ${JSON.stringify(collection)}.`);
-  }
+  const found = foundOr(`There is no collection ${JSON.stringify(collection)}.`, () =>
+    app.findCollectionByNameOrId(collection));
   if (!found.isAuth()) {
     throw new Refusal(`The collection ${found.name} has no accounts.`);
   }
-  try {
-    return app.findAuthRecordByEmail(found, email);
-  } catch {
-    throw new Refusal(`There is no account ${JSON.stringify(email)} in ${found.name}.`);
-  }
+  return foundOr(`There is no account ${JSON.stringify(email)} in ${found.name}.`, () =>
+    app.findAuthRecordByEmail(found, email));
 }
 
 /** The bindings of an account, oldest first. */
