@@ -130,7 +130,7 @@ def activity(server: LiveServer) -> str:
             client.get(f"{server.url}/api/health")
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        pages = [server.api("GET", f"/api/logs?perPage=500&page={page}")["items"] for page in (1, 2, 3)]
+        pages = [server.api("GET", f"/api/logs?perPage=500&sort=-@rowid&page={page}")["items"] for page in (1, 2, 3)]
         if mark in str(pages):
             return json.dumps(pages, ensure_ascii=False)
         time.sleep(0.1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import httpx
@@ -10,7 +12,7 @@ import pytest
 
 from bosbase_wrapper.server import LiveServer
 
-from .extension import UNKNOWN, MakeAccount, assert_refused, server_data, unique
+from .extension import PASSWORD, UNKNOWN, MakeAccount, assert_refused, server_data, unique
 
 
 def test_a_binding_survives_new_credentials_and_a_new_name(make: MakeAccount) -> None:
@@ -36,6 +38,51 @@ def bindings(server: LiveServer, *records: str) -> int:
         return int(found.fetchone()[0])
 
 
+@pytest.mark.parametrize("action", ["bind-token", "unbind-token"])
+def test_a_password_that_changes_while_it_is_checked(make: MakeAccount, action: str) -> None:
+    """Who knows only the old password changes no binding after the new one is set."""
+    slow = {"name": "password", "type": "password", "system": True, "hidden": True, "required": True, "cost": 13}
+    account = make(fields=[slow])
+    token = account.bound()
+    wanted = token if action == "unbind-token" else "thief's"
+    with ThreadPoolExecutor(1) as pool:
+        checking = pool.submit(account.change, action, wanted)
+        time.sleep(0.15)
+        account.server.update_record(
+            account.collection, account.id, tokenKey="of the new password, set before its hash"
+        )
+        assert not checking.done()
+        assert_refused(checking.result(), 400, f"Failed to {action.removesuffix('-token')} token.")
+    assert account.login(token).status_code == 200
+    assert_refused(account.login("thief's"), 400, UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("changed", "status"),
+    [
+        ({"verified": True}, 200),
+        ({"password": "another1234"}, 200),
+        ({"verified": True, "password": "another1234"}, 400),
+    ],
+)
+def test_bindings_of_somebody_who_did_not_own_the_email(
+    make: MakeAccount, changed: dict[str, object], status: int
+) -> None:
+    """An account that is verified and gets a new password in one update loses what was bound before."""
+    account = make()
+    token = account.bound()
+    account.server.update_record(account.collection, account.id, **changed)
+    assert account.login(token).status_code == status
+
+
+def test_a_verified_account_keeps_its_tokens(make: MakeAccount) -> None:
+    """It was verified before, so it was the owner who bound them."""
+    account = make(members={"verified": True})
+    token = account.bound()
+    account.server.update_record(account.collection, account.id, verified=True, password="another1234")
+    assert account.login(token).status_code == 200
+
+
 def test_bindings_are_deleted_with_their_record(make: MakeAccount) -> None:
     """No row is left."""
     member = make("users")
@@ -44,6 +91,17 @@ def test_bindings_are_deleted_with_their_record(make: MakeAccount) -> None:
     member.server.delete_record("users", member.id)
     assert_refused(member.login(tokens[0]), 400, UNKNOWN)
     assert bindings(member.server, member.id) == 0
+
+
+def test_a_new_account_with_the_id_of_one_that_was_deleted_by_sql(make: MakeAccount) -> None:
+    """SQL runs no hook, so the bindings stay. They end when the id is used again."""
+    account = make()
+    token = account.bound()
+    with closing(sqlite3.connect(server_data(account.server) / "data.db")) as database, database:
+        database.execute(f"DELETE FROM {account.collection}")
+    account.server.create_record(account.collection, id=account.id, email=account.email, password=PASSWORD)
+    assert_refused(account.login(token), 400, UNKNOWN)
+    assert account.login(account.bound(token)).status_code == 200
 
 
 def test_bindings_are_deleted_with_their_collection(make: MakeAccount) -> None:

@@ -176,6 +176,27 @@ def test_wrong_usage(operator: Operator, arguments: tuple[str, ...]) -> None:
     assert shown.stderr.startswith(f"Usage: pocketbase tokens {arguments[0]} ")
 
 
+@pytest.mark.parametrize("arguments", [("revoke_all", "users", "a@example.com"), ("",), ()])
+def test_no_such_command(operator: Operator, arguments: tuple[str, ...]) -> None:
+    """A mistyped command must not look as if it had revoked something."""
+    shown = operator.run(*arguments)
+    assert (shown.returncode, shown.stdout) == (2, "")
+    assert shown.stderr == "Usage: pocketbase tokens list|revoke|revoke-all\n"
+
+
+def test_a_database_that_fails(tmp_path: Path) -> None:
+    """It is not told as an account that does not exist: the operator would stop looking."""
+    with LiveServer(data_dir=tmp_path) as server:
+        server.create_collection({"name": "members", "type": "auth"})
+        server.create_record("members", email="a@example.com", password=PASSWORD)
+        with closing(sqlite3.connect(tmp_path / "data.db")) as database, database:
+            database.execute("ALTER TABLE members RENAME TO away")
+        shown = Operator(tmp_path).run("revoke-all", "members", "a@example.com")
+        assert (shown.returncode, shown.stdout) == (1, "")
+        assert "no such table: members" in shown.stderr
+        assert "There is no" not in shown.stderr
+
+
 def test_a_stopped_server_without_a_table(tmp_path: Path) -> None:
     """Where nobody has bound a token yet."""
     with LiveServer(tmp_path) as server:

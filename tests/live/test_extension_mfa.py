@@ -149,6 +149,18 @@ def test_a_one_time_password_before_and_after_a_token(guarded: Account, inbox: I
     assert one_time_password(mfaId=guarded.first_factor("token", token)).status_code == 200
 
 
+def test_who_signs_up_with_the_email_of_somebody_else(make: MakeAccount, inbox: Inbox) -> None:
+    """The first one-time password proves who owns the email. It ends the password and the tokens of before."""
+    account = make(otp={"enabled": True, "duration": 180, "length": 8})
+    token = account.bound()
+    otp = account.post("request-otp", json={"email": account.email}).json()["otpId"]
+    code = inbox.code_for(account.email)
+    assert account.post("auth-with-otp", json={"otpId": otp, "password": code}).status_code == 200
+    login = {"identity": account.email, "password": PASSWORD}
+    assert_refused(account.post("auth-with-password", json=login), 400, UNKNOWN)
+    assert_refused(account.login(token), 400, UNKNOWN)
+
+
 def test_superusers_with_two_factors(http: httpx.Client) -> None:
     """Superusers need a second factor to sign in, not to bind."""
     with LiveServer() as server:

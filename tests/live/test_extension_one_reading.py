@@ -159,6 +159,19 @@ PLACES = [
     ("POST", "/api/collections/users/auth-with-otp?mfaId=SECRET"),
     ("POST", "/api/collections/users/auth-with-oauth2?mfaId=SECRET"),
     ("GET", "/elsewhere?token=SECRET"),
+    ("POST", f"{ROUTE}?token=a;SECRET"),
+    ("POST", f"{ROUTE}?token=hidden;SECRET"),
+    ("POST", f"{ROUTE}?%74oken%ff=SECRET"),
+    ("POST", f"{ROUTE}?%74oken%zz=SECRET"),
+    ("POST", f"{ROUTE}?%74oken%e2%82=SECRET"),
+    ("POST", f"{ROUTE}?token%3DSECRET&x=%ff"),
+    ("POST", f"{ROUTE}?back=http%3A%2F%2Fa%2F%3Ftoken%3DSECRET&x=%zz"),
+    ("POST", f"{ROUTE}?back=http%3A%2F%2Fa%2F%3Ftoken%3DSECRET&x=%ff"),
+    ("POST", f"{ROUTE}?back=%2F%3Ftoken%3Da%20SECRET"),
+    ("POST", f"{ROUTE}?back=/?token=hidden%20SECRET"),
+    ("POST", f"{ROUTE}?back=/?token=hidden%26SECRET"),
+    ("POST", f"{ROUTE}?back=%252F%253Ftoken%253DSECRET"),
+    ("POST", f"{ROUTE}?@jsonPayload=%7B%7D;SECRET"),
 ]
 
 

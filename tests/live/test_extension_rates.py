@@ -162,6 +162,30 @@ def test_several_excluded_addresses(proxied: Limited) -> None:
         assert [proxied.send("auth-with-token", address=address).status_code for _ in range(2)] == [400, expected]
 
 
+def test_superusers_bind_from_their_addresses_only(limited: Limited, http: httpx.Client) -> None:
+    """Otherwise passwords of superusers could be tried, and tokens bound, from where they cannot sign in."""
+    password = "password1234"
+    limited.server.create_record("_superusers", email="root@example.com", password=password)
+    settings = {"trustedProxy": {"headers": ["X-Forwarded-For"]}, "superuserIPs": ["127.0.0.1", "10.0.0.0/8"]}
+    if "superuserIPs" not in limited.server.api("PATCH", "/api/settings", settings):
+        pytest.skip("this PocketBase does not limit the addresses of superusers")
+    body = {"email": "root@example.com", "password": password, "token": "root's", "identity": "root@example.com"}
+
+    def statuses(address: str, **changed: str) -> list[int]:
+        actions = ("auth-with-password", "bind-token", "unbind-token")
+        paths = [f"{limited.server.url}/api/collections/_superusers/{action}" for action in actions]
+        return [
+            http.post(path, json=body | changed, headers={"X-Forwarded-For": address}).status_code for path in paths
+        ]
+
+    try:
+        assert statuses("10.1.2.3") == [200, 204, 204]
+        assert statuses("11.1.2.3") == [403, 403, 403]
+        assert statuses("11.1.2.3", password="wrong") == [400, 400, 400]
+    finally:
+        limited.server.api("PATCH", "/api/settings", {"trustedProxy": {"headers": []}, "superuserIPs": []})
+
+
 def test_a_crowd_gets_as_many_as_the_rule_allows(limited: Limited) -> None:
     """The count is exact for requests at the same moment."""
     limited.set(("*:auth", 20, LONG, ""))

@@ -188,6 +188,18 @@ def test_binding_is_refused_to_accounts_that_need_mfa(
         assert bind().status_code == 204
 
 
+def test_a_token_of_before_the_account_was_verified(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, http: httpx.Client
+) -> None:
+    """It is no second factor: somebody else may have signed up with the email, and still knows the password."""
+    monkeypatch.setenv("BOSBASE_TOKENS_MFA_BIND", "refuse")
+    rule = {"mfa": {**MFA["mfa"], "rule": "verified = true"}, "otp": MFA["otp"]}
+    with account_of_a_server(tmp_path, http, rule) as account:
+        token = account.bound()
+        account.server.update_record("members", account.id, verified=True)
+        assert_refused(account.login(token, mfaId=account.first_factor("password")), 400, UNKNOWN)
+
+
 def test_superusers_with_mfa(monkeypatch: pytest.MonkeyPatch, http: httpx.Client) -> None:
     """The accounts that matter most."""
     monkeypatch.setenv("BOSBASE_TOKENS_MFA_BIND", "refuse")

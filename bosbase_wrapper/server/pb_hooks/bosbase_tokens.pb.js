@@ -29,6 +29,8 @@ onBootstrap((e) => {
   require(`${__hooks}/bosbase_tokens/upkeep.js`).dropStale(e.app);
 });
 
+onRecordCreate((e) => require(`${__hooks}/bosbase_tokens/bindings.js`).dropWithRecord(e));
+onRecordUpdate((e) => require(`${__hooks}/bosbase_tokens/bindings.js`).dropIfClaimed(e));
 onRecordDelete((e) => require(`${__hooks}/bosbase_tokens/bindings.js`).dropWithRecord(e));
 onCollectionDelete((e) => require(`${__hooks}/bosbase_tokens/bindings.js`).dropWithCollection(e));
 onRecordAuthRequest((e) => require(`${__hooks}/bosbase_tokens/mfa.js`).oneAtATime(e));

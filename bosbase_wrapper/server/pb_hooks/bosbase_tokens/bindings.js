@@ -1,11 +1,31 @@
-// Binding, unbinding and finding the owner of a token, and the end of bindings with their record and collection.
+// Binding, unbinding and finding the owner of a token, and when bindings end by themselves.
 
 const failures = require(`${__hooks}/bosbase_tokens/failures.js`);
+const settings = require(`${__hooks}/bosbase_tokens/settings.js`);
 const { TABLE, run } = require(`${__hooks}/bosbase_tokens/sql.js`);
 const table = require(`${__hooks}/bosbase_tokens/table.js`);
 const upkeep = require(`${__hooks}/bosbase_tokens/upkeep.js`);
 
 const LARGE = 40000; // pages of 4 KiB
+
+/** Changes bindings of a record, unless it got a new password after its password was checked. Returns whether it did. */
+function change(app, record, write) {
+  let isSame = true;
+  try {
+    app.runInTransaction((tx) => {
+      write(tx); // before it reads, so that it waits for other writers
+      isSame = tx.findRecordById(record.collection(), record.id).tokenKey() === record.tokenKey();
+      if (!isSame) {
+        throw new Error("rolls back");
+      }
+    });
+  } catch (err) {
+    if (isSame) {
+      throw err;
+    }
+  }
+  return isSame;
+}
 
 /**
  * Binds a token to a record. The last record that binds a token owns it.
@@ -13,13 +33,12 @@ const LARGE = 40000; // pages of 4 KiB
  * @param {core.App} app
  * @param {core.Record} record
  * @param {string} token
+ * @returns {boolean} false if the record's password is no longer the one that was checked
  */
 function bind(app, record, token) {
   table.prepare(app);
-  app.runInTransaction((tx) => {
-    tx.findRecordById(record.collection(), record.id); // it may have been deleted meanwhile
-    table.write(tx, record.collection().id, record.id, $security.sha256(token));
-  });
+  return change(app, record, (tx) =>
+    table.write(tx, record.collection().id, record.id, $security.sha256(token)));
 }
 
 /**
@@ -28,12 +47,15 @@ function bind(app, record, token) {
  * @param {core.App} app
  * @param {core.Record} record
  * @param {string} token
+ * @returns {boolean} false if the record's password is no longer the one that was checked
  */
 function unbind(app, record, token) {
-  if (table.isReady(app)) {
-    const sql = `DELETE FROM ${TABLE} WHERE collectionRef = {:collection} AND tokenHash = {:hash} AND recordRef = {:record}`;
-    run(app, sql, { collection: record.collection().id, record: record.id, hash: $security.sha256(token) });
+  if (!table.isReady(app)) {
+    return true;
   }
+  const sql = `DELETE FROM ${TABLE} WHERE collectionRef = {:collection} AND tokenHash = {:hash} AND recordRef = {:record}`;
+  const params = { collection: record.collection().id, record: record.id, hash: $security.sha256(token) };
+  return change(app, record, (tx) => run(tx, sql, params));
 }
 
 /**
@@ -97,9 +119,38 @@ function dropWith(e, drop) {
   }
 }
 
-/** @param {core.RecordEvent} e */
+/**
+ * Removes the bindings of an id when its account is deleted, and when a new account takes the id: SQL deletes accounts
+ * without their bindings.
+ *
+ * @param {core.RecordEvent} e
+ */
 function dropWithRecord(e) {
   return e.record.collection().isAuth() ? dropWith(e, (tx) => revokeAll(tx, e.record)) : e.next();
+}
+
+/**
+ * Whether an update shows that whoever bound tokens before may not own the account's email: it becomes verified, and
+ * its password of before ends, or is kept because the operator relies on MFA.
+ */
+function isClaimed(record) {
+  const before = record.original();
+  if (before.verified() || !record.verified()) {
+    return false;
+  }
+  const reliesOnMfa = record.collection().mfa.enabled && settings.refusesMfaBind();
+  return reliesOnMfa || before.getString("password:hash") !== record.getString("password:hash");
+}
+
+/**
+ * PocketBase gives an unverified account a new password when the owner of its email signs in for the first time. The
+ * tokens of whoever signed up with somebody else's email end with it.
+ *
+ * @param {core.RecordEvent} e
+ */
+function dropIfClaimed(e) {
+  const ends = e.record.collection().isAuth() && isClaimed(e.record);
+  return ends ? dropWith(e, (tx) => revokeAll(tx, e.record)) : e.next();
 }
 
 /** @param {core.CollectionEvent} e */
@@ -111,4 +162,4 @@ function dropWithCollection(e) {
   });
 }
 
-module.exports = { bind, dropWithCollection, dropWithRecord, owner, revokeAll, unbind };
+module.exports = { bind, dropIfClaimed, dropWithCollection, dropWithRecord, owner, revokeAll, unbind };

@@ -2,6 +2,7 @@
 // to the data folder. They print ids of bindings, never a token or its hash.
 
 const bindings = require(`${__hooks}/bosbase_tokens/bindings.js`);
+const failures = require(`${__hooks}/bosbase_tokens/failures.js`);
 const settings = require(`${__hooks}/bosbase_tokens/settings.js`);
 const { TABLE, rows, run } = require(`${__hooks}/bosbase_tokens/sql.js`);
 const table = require(`${__hooks}/bosbase_tokens/table.js`);
@@ -16,22 +17,24 @@ class Refusal extends Error {
   }
 }
 
+/** What is found, or a refusal if there is none. Any other error is one of the database. */
+function foundOr(sentence, find) {
+  try {
+    return find();
+  } catch (err) {
+    throw failures.isMissing(err) ? new Refusal(sentence) : err;
+  }
+}
+
 /** The account that the arguments name. */
 function account(app, collection, email) {
-  let found;
-  try {
-    found = app.findCollectionByNameOrId(collection);
-  } catch {
-    throw new Refusal(`There is no collection ${JSON.stringify(collection)}.`);
-  }
+  const found = foundOr(`There is no collection ${JSON.stringify(collection)}.`, () =>
+    app.findCollectionByNameOrId(collection));
   if (!found.isAuth()) {
     throw new Refusal(`The collection ${found.name} has no accounts.`);
   }
-  try {
-    return app.findAuthRecordByEmail(found, email);
-  } catch {
-    throw new Refusal(`There is no account ${JSON.stringify(email)} in ${found.name}.`);
-  }
+  return foundOr(`There is no account ${JSON.stringify(email)} in ${found.name}.`, () =>
+    app.findAuthRecordByEmail(found, email));
 }
 
 /** The bindings of an account, oldest first. */
@@ -110,6 +113,13 @@ function report(cmd, result) {
   }
 }
 
+/** Ends the process with an exit code and a sentence on standard error. */
+function fail(cmd, err) {
+  cmd.root().setErr(null); // PocketBase drops what commands write to standard error
+  cmd.errOrStderr().write(toBytes(`${err instanceof Refusal ? err.message : `Error: ${err}`}\n`));
+  $os.exit(err.code || 1);
+}
+
 /** A command that ends with exit code 1 and a sentence if it fails. */
 function command(use, short, act) {
   const expected = use.split(" ").length - 1;
@@ -123,9 +133,7 @@ function command(use, short, act) {
         }
         report(cmd, act($app, ...args));
       } catch (err) {
-        cmd.root().setErr(null); // PocketBase drops what commands write to standard error
-        cmd.errOrStderr().write(toBytes(`${err instanceof Refusal ? err.message : `Error: ${err}`}\n`));
-        $os.exit(err.code || 1);
+        fail(cmd, err);
       }
     },
   });
@@ -135,7 +143,11 @@ function command(use, short, act) {
 
 /** Adds the commands to PocketBase's own. */
 function add(app) {
-  const tokens = new Command({ use: "tokens", short: "Lists and revokes custom tokens" });
+  const tokens = new Command({
+    use: "tokens",
+    short: "Lists and revokes custom tokens",
+    run: (cmd) => fail(cmd, new Refusal("Usage: pocketbase tokens list|revoke|revoke-all", USED_WRONGLY)),
+  });
   tokens.addCommand(command("list COLLECTION EMAIL", "Lists the tokens of an account", list));
   tokens.addCommand(command("revoke BINDING_ID", "Revokes one token", revoke));
   tokens.addCommand(command("revoke-all COLLECTION EMAIL", "Revokes all tokens of an account", revokeAll));

@@ -1,6 +1,7 @@
 // The three routes. Each checks the collection (404), its rate limit (429), password authentication (403), the body
 // (400), its fields (400 with data) and the credentials (400), in this order.
 
+const addresses = require(`${__hooks}/bosbase_tokens/addresses.js`);
 const bindings = require(`${__hooks}/bosbase_tokens/bindings.js`);
 const body = require(`${__hooks}/bosbase_tokens/body.js`);
 const failures = require(`${__hooks}/bosbase_tokens/failures.js`);
@@ -63,13 +64,22 @@ function account(e, collection, form) {
   }
 }
 
+/** Throws 403 if an account is a superuser and the client's address is not one that superusers may use. */
+function checkAddress(e, record) {
+  const allowed = Array.from(e.app.settings().superuserIPs || []);
+  const isAllowed = allowed.length === 0 || allowed.some((item) => addresses.matches(item, e.realIP()));
+  if (record.isSuperuser() && !isAllowed) {
+    throw new ForbiddenError("");
+  }
+}
+
 /**
  * Checks the credentials of a request and changes a binding.
  *
  * @param {core.RequestEvent} e
  * @param {string} action
  * @param {string} failure the message if it fails
- * @param {(app: core.App, record: core.Record, token: string) => void} change
+ * @param {(app: core.App, record: core.Record, token: string) => boolean} change
  */
 function changeBinding(e, action, failure, change) {
   const collection = authCollection(e, action);
@@ -82,13 +92,18 @@ function changeBinding(e, action, failure, change) {
   if (!record) {
     throw new BadRequestError(failure);
   }
+  checkAddress(e, record);
   if (action === "bindToken" && settings.refusesMfaBind() && mfa.isNeeded(e, record)) {
     throw new ForbiddenError("The collection requires multi-factor authentication.");
   }
+  let isDone;
   try {
-    change(e.app, record, form.token);
+    isDone = change(e.app, record, form.token);
   } catch (err) {
     throw failures.isMissing(err) ? new BadRequestError(failure) : failures.unavailable(e.app, failure, err);
+  }
+  if (!isDone) {
+    throw new BadRequestError(failure);
   }
   return e.noContent(204);
 }

@@ -1,17 +1,32 @@
 // PocketBase's activity log keeps the URL of each request, with its query. This hides the secrets in it when a log
 // line is written, so it does not matter which route, if any, the request reached.
 
-const SECRET = /mfaid|password|token|jsonpayload/i;
-const PARAMETER = /([^?&;=/\s]+)=([^&;\s]*)/g;
-const NESTED = /((?:mfaid|password|token|jsonpayload)[^?&;=/\s]*)=(?!hidden(?:[&;\s]|$))[^&;\s]*/gi;
+// A name that contains one of these words, up to its "=". Everything between it and the next "&" may be the secret.
+const NAMED = /(?:mfaid|password|token|jsonpayload)[^?&=/;]*=/i;
+const LEVELS = 4; // a URL can be the value of a parameter of a URL, and so on
 
-/** Decodes percent escapes, and leaves text that is not valid. */
+/** Decodes percent escapes. In text that is not valid it decodes those of ASCII. */
 function decoded(text) {
   try {
     return decodeURIComponent(text);
   } catch {
-    return text;
+    return text.replace(/%[0-7][0-9a-f]/gi, decodeURIComponent);
   }
+}
+
+/** Hides what follows the name of a secret, however often the name is escaped. */
+function withoutSecret(part) {
+  let text = part;
+  let isSecret = false;
+  for (let level = 0; level < LEVELS; level += 1) {
+    const found = NAMED.exec(text);
+    if (found) {
+      text = `${text.slice(0, found.index)}${found[0]}hidden`;
+      isSecret = true;
+    }
+    text = decoded(text);
+  }
+  return isSecret ? text : part;
 }
 
 /**
@@ -21,10 +36,7 @@ function decoded(text) {
  * @returns {string}
  */
 function redacted(url) {
-  const safe = url.replace(PARAMETER, (pair, name) => (SECRET.test(decoded(name)) ? `${name}=hidden` : pair));
-  const text = decoded(safe);
-  const nested = text.replace(NESTED, "$1=hidden");
-  return nested === text ? safe : nested;
+  return url.split("&").map(withoutSecret).join("&");
 }
 
 /**
