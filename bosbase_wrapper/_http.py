@@ -10,13 +10,13 @@ from typing import Any, Final, TypeVar, cast
 import httpx
 
 from ._errors import ConfigurationError
-from ._options import is_loopback
+from ._options import is_loopback, url_with_host
 
 C = TypeVar("C")
 
 # One connection for each caller: httpcore 1.0.9 now and then drops one that waits for another caller's.
 _LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=100)
-_PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+_PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
 
 
@@ -52,14 +52,30 @@ def _make(kind: Callable[..., C], url: httpx.URL, transport: object) -> C:
     # A transport brings its own TLS, and plain http needs no certificates.
     plain = transport is not None or url.scheme == "http"
     verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else _ssl_context()
-    try:
-        return kind(transport=transport, verify=verify, trust_env=not is_loopback(url.host), limits=_LIMITS)
-    except (ValueError, ImportError, httpx.InvalidURL):
-        pass  # the error may hold the proxy's password
+    from_environment = transport is None and not is_loopback(url.host)
+    bad = _bad_proxies() if from_environment else []
+    if not bad:
+        try:
+            return kind(transport=transport, verify=verify, trust_env=from_environment, limits=_LIMITS)
+        except httpx.InvalidURL:
+            bad = _set_ones(["NO_PROXY"])  # the only other variable that httpx reads as URLs
     raise ConfigurationError(
-        f"the environment variable {_set_ones(_PROXIES)} cannot be used: set it to a proxy's URL that httpx supports"
-        " (http, https, or socks5 with httpx[socks]), or unset it"
+        f"the environment variable {' or '.join(bad)} cannot be used: correct or unset it. A proxy is a URL that httpx"
+        " supports (http, https, or socks5 with httpx[socks]), and NO_PROXY a list of hosts"
     )
+
+
+def _bad_proxies() -> list[str]:
+    """Return the variables that hold no proxy: httpx looks at a part of them only when it connects."""
+    return [name for name in _set_ones(_PROXIES) if not _is_proxy(os.environ[name])]
+
+
+def _is_proxy(value: str) -> bool:
+    url = url_with_host(value if "://" in value else f"http://{value}")
+    try:
+        return url is not None and bool(httpx.HTTPTransport(proxy=httpx.Proxy(url), verify=False))
+    except (ValueError, ImportError):
+        return False
 
 
 def _ssl_context() -> ssl.SSLContext:
@@ -67,10 +83,10 @@ def _ssl_context() -> ssl.SSLContext:
         return httpx.create_ssl_context()
     except OSError as error:  # ssl.SSLError is one
         reason = error.strerror or type(error).__name__
-    raise ConfigurationError(f"the environment variable {_set_ones(_CERTIFICATES)} cannot be used: {reason}")
+    # The library does not say which one it cannot use.
+    names = " or ".join(_set_ones(_CERTIFICATES))
+    raise ConfigurationError(f"the environment variable {names} cannot be used: {reason}")
 
 
-def _set_ones(names: Sequence[str]) -> str:
-    """Return which of the variables are set. The library does not say which one it cannot use."""
-    forms = [form for name in names for form in (name, name.lower()) if os.environ.get(form)]
-    return " or ".join(forms) or names[0]
+def _set_ones(names: Sequence[str]) -> list[str]:
+    return [form for name in names for form in (name, name.lower()) if os.environ.get(form)]

@@ -131,7 +131,7 @@ class Call(Generic[T]):
             return errors.MfaRequiredError(reply.status, body.mfa_id)
         kind = _error_class(reply.status, body)
         if kind is None:
-            return self._unexpected(reply, reply.problem or _reason(reply))
+            return self._unexpected(reply, reply.problem or _reason(reply, self.base_url))
         error = kind(reply.status, "") if body is None else self._from_envelope(kind, reply.status, body)
         if isinstance(error, errors.RateLimitedError | errors.ServerError):
             error.retry_after = retry_after(reply.headers)
@@ -161,19 +161,19 @@ def _error_class(status: int, body: ErrorResponse | None) -> type[errors.ApiErro
     return _BY_STATUS.get(status)
 
 
-def _reason(reply: Reply) -> str:
+def _reason(reply: Reply, base_url: str) -> str:
     """Say what is unexpected about a reply that is no error envelope, and what it may mean."""
-    if 300 <= reply.status <= 399:
-        return f"it is a redirect{_target(reply)}, and redirects are not followed: use the server's final URL"
+    if 300 <= reply.status <= 399 and "location" in reply.headers:
+        return f"it is a redirect{_target(reply, base_url)}, and redirects are not followed: use the server's final URL"
     if reply.status == 404:
         return _LACKS_ENDPOINTS + ", or the URL is not a BosBase server's"
     return "openapi.yaml does not describe this status, or not with this body"
 
 
-def _target(reply: Reply) -> str:
+def _target(reply: Reply, base_url: str) -> str:
     """Return where a redirect points, without the path: it may repeat what was sent."""
     try:
-        url = httpx.URL(reply.headers.get("location", ""))
+        url = httpx.URL(base_url).join(reply.headers["location"])
         return f" to {url.scheme}://{url.netloc.decode()}" if url.host else ""
     except (httpx.InvalidURL, UnicodeError):
         return ""

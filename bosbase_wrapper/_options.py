@@ -43,11 +43,9 @@ def base_url(value: object) -> httpx.URL:
     """Return the server's URL without a slash at its end. It may have a path."""
     if not isinstance(value, str):
         raise ConfigurationError("base_url must be a str")
-    url = _parsed(value.rstrip("/"))
-    if url is None or url.scheme not in ("http", "https") or not _HOST.fullmatch(url.raw_host):
-        raise ConfigurationError("base_url must be an http:// or https:// URL with a host")
-    if url.port is not None and not 1 <= url.port <= 65535:
-        raise ConfigurationError("base_url must have a port from 1 to 65535")
+    url = url_with_host(value.rstrip("/"))
+    if url is None or url.scheme not in ("http", "https"):
+        raise ConfigurationError("base_url must be an http:// or https:// URL with a host and a port up to 65535")
     pasted = _PASTED.fullmatch(url.path)
     if pasted:
         what = "the dashboard" if pasted["pasted"].startswith("_") else "the API"
@@ -57,13 +55,14 @@ def base_url(value: object) -> httpx.URL:
     return url
 
 
-def _parsed(value: str) -> httpx.URL | None:
+def url_with_host(value: str) -> httpx.URL | None:
+    """Return a URL whose host and port can be connected to; None for any other text."""
     try:
         url = httpx.URL(value)
         url.host.encode("idna")  # the resolver would raise UnicodeError
     except (httpx.InvalidURL, UnicodeError):
         return None
-    return url
+    return url if _HOST.fullmatch(url.raw_host) and 1 <= (url.port or 80) <= 65535 else None
 
 
 def warn_if_insecure(url: httpx.URL) -> None:
@@ -154,8 +153,8 @@ def require_own_kind(kind: type[httpx.Client | httpx.AsyncClient], transport: ob
     if http_client is not None and not isinstance(http_client, kind):
         raise ConfigurationError(f"http_client must be an httpx.{kind.__name__}")
     handler = "handle_request" if kind is httpx.Client else "handle_async_request"
-    if transport is not None and not hasattr(transport, handler):
-        raise ConfigurationError(f"transport must be a transport for httpx.{kind.__name__}: it has no {handler}")
+    if transport is not None and (isinstance(transport, type) or not hasattr(transport, handler)):
+        raise ConfigurationError(f"transport must be an object for httpx.{kind.__name__}, with a method {handler}")
 
 
 def default_headers(

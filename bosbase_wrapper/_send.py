@@ -131,8 +131,9 @@ class Sender(ABC, Generic[H]):
         outcome: Reply | TransportError
         try:
             outcome = await self.send(call.request(), total_seconds(call.timeout))
-        except (httpx.RequestError, ssl.SSLError) as error:
-            # Under asyncio, a TLS record that is broken in the middle of a response is an SSLError.
+        except (httpx.RequestError, httpx.InvalidURL, UnicodeError, ssl.SSLError) as error:
+            # httpx reads each Location, and some it cannot read. Under asyncio, a TLS record that is broken in the
+            # middle of a response is an SSLError.
             outcome = transport_error(error, call.redactor().text)
         except RuntimeError:
             self.ensure_open()  # another thread or task closed the client meanwhile

@@ -107,6 +107,7 @@ class FileAuthStore:
         new = self._path.with_name(f".{self._path.name}.{secrets.token_hex(8)}.new")
         try:
             self._write(new, json.dumps(session).encode())
+            self._require_replaceable()
             os.replace(new, self._path)  # noqa: PTH105  # the word for what it does
         finally:
             new.unlink(missing_ok=True)
@@ -141,6 +142,13 @@ class FileAuthStore:
         if _POSIX and (about.st_mode & 0o022 or about.st_uid not in (os.geteuid(), 0)):
             reason = "others can write to the folder of the session or own it: use a private subfolder (mode 700)"
             raise PermissionError(errno.EPERM, reason, str(folder))
+
+    def _require_replaceable(self) -> None:
+        """Refuse to replace a device, a pipe or a socket. A link is replaced, and what it points to is not."""
+        with suppress(FileNotFoundError):
+            mode = self._path.lstat().st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode)):
+                raise OSError(errno.EINVAL, "it is not a regular file", str(self._path))
 
     def _remove_abandoned(self) -> None:
         """Remove the files of saves that were killed: they contain sessions too."""

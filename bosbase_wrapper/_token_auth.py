@@ -24,7 +24,7 @@ import httpx
 
 from ._errors import BosBaseError, ConfigurationError
 from ._operations import Call
-from ._results import AuthResult
+from ._results import AuthResult, is_jwt
 from ._send import Sender, run
 from ._stores import AuthStore
 
@@ -69,7 +69,7 @@ class _BaseTokenAuth(httpx.Auth, ABC):
     ) -> None:
         if not isinstance(leeway, int | float) or isinstance(leeway, bool) or not 0 <= leeway < math.inf:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
             raise ConfigurationError("leeway must be a number of seconds, 0 or more")
-        if store is not None and not isinstance(store, AuthStore):  # pyright: ignore[reportUnnecessaryIsInstance]  # as above
+        if store is not None and (isinstance(store, type) or not isinstance(store, AuthStore)):  # pyright: ignore[reportUnnecessaryIsInstance]  # as above
             raise ConfigurationError("store must have the methods load, save and clear")
         self._sender = sender
         self._call = call
@@ -174,7 +174,7 @@ class _BaseTokenAuth(httpx.Auth, ABC):
         if self._store is None:
             return None
         result = await self._call_blocking(partial(_guarded, "loaded", self._store.load))
-        if not isinstance(result, AuthResult) or result.is_expired(self._leeway):
+        if not isinstance(result, AuthResult) or not is_jwt(result.token) or result.is_expired(self._leeway):
             return None
         names = {result.record.collection_id, result.record.collection_name.lower()}
         if not names & {self._call.collection, self._call.collection.lower()}:

@@ -56,6 +56,9 @@ BAD_PROXIES = [
     {"HTTPS_PROXY": "http://127.0.0.1:port"},
     {"https_proxy": "http://[::1"},
     {"HTTP_PROXY": "nonsense://x"},
+    {"HTTPS_PROXY": "http://127.0.0.1:99999"},
+    {"HTTPS_PROXY": "http://a..b"},
+    {"HTTPS_PROXY": "http://"},
 ]
 
 

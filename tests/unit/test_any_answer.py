@@ -232,3 +232,14 @@ def test_parameters_nested_too_deep_are_cut_off(levels: int) -> None:
     error = outcome("auth", 400, body)
     assert type(error) is ValidationError
     assert ("***" in repr(error.data["a"].params)) is (levels > 32)
+
+
+@pytest.mark.parametrize(
+    "location", ["localhost:8090/x", "mailto:a@b", "http:x", "//xn--", "http://[", "\\x00", "http://a:99999"]
+)
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_location_that_cannot_be_read(status: int, location: str) -> None:
+    """httpx reads it, although redirects are not followed."""
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, headers={"location": location}))
+    with BosBase("http://localhost", transport=transport, retries=0) as client, pytest.raises(BosBaseError):
+        client.collection("users").auth_with_token("token")

@@ -223,7 +223,7 @@ def test_a_constructor_option_that_cannot_be_used_is_refused(options: dict[str, 
 
 def test_an_async_client_refuses_a_transport_of_threads() -> None:
     """When it is made, and not by an AttributeError at the first call."""
-    with pytest.raises(ConfigurationError, match=r"a transport for httpx\.AsyncClient"):
+    with pytest.raises(ConfigurationError, match=r"an object for httpx\.AsyncClient"):
         AsyncBosBase("http://localhost", transport=httpx.HTTPTransport())  # type: ignore[arg-type]  # the test
 
 
@@ -319,7 +319,7 @@ def refused(call: Callable[[], object]) -> str:
 
 
 LOCAL = "http://localhost"
-BASE_URL = "base_url must be an http:// or https:// URL with a host"
+BASE_URL = "base_url must be an http:// or https:// URL with a host and a port up to 65535"
 PASTED = "base_url is a URL of {}: give the server's own URL, without {}"
 ADDITIONS = "base_url must have no credentials, no query and no fragment"
 
@@ -329,8 +329,16 @@ ADDITIONS = "base_url must have no credentials, no query and no fragment"
     [
         ((5,), {}, "base_url must be a str"),
         (("http://",), {}, BASE_URL),
-        (("http://host:0",), {}, "base_url must have a port from 1 to 65535"),
-        (("http://host:65536",), {}, "base_url must have a port from 1 to 65535"),
+        (
+            ("http://host:0",),
+            {},
+            "base_url must be an http:// or https:// URL with a host, with a port of at most 65535",
+        ),
+        (
+            ("http://host:65536",),
+            {},
+            "base_url must be an http:// or https:// URL with a host, with a port of at most 65535",
+        ),
         (("http://a@host//b",), {}, ADDITIONS),
         (("http://@host",), {}, ADDITIONS),
         (("http://host/?",), {}, ADDITIONS),

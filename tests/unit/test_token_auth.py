@@ -427,6 +427,8 @@ def test_a_store_that_is_none_and_a_token_that_cannot_be_sent_are_refused(users:
     """When the TokenAuth is made; a path is easily taken for a store."""
     with pytest.raises(ConfigurationError, match="load, save and clear"):
         THREADS.token_auth(Server(), store="session.json")
+    with pytest.raises(ConfigurationError, match="load, save and clear"):
+        THREADS.token_auth(Server(), store=MemoryAuthStore)
     with pytest.raises(ConfigurationError, match="token"):
         users.token_auth("\ud800")
 
@@ -508,7 +510,13 @@ def test_a_stored_session_is_used_without_a_sign_in(driver: Driver, collection: 
     assert server.sign_ins == []
 
 
-@pytest.mark.parametrize("held", [session(lives=30), session(lives=-5), session(collection="members"), "no session"])
+USER = Record({"id": "r1", "collectionId": "c1", "collectionName": "users"})
+BAD_JWTS: list[Any] = [AuthResult(token, USER) for token in ("", "a\nb", "\u00fc", 5)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "held", [session(lives=30), session(lives=-5), session(collection="members"), "no session", *BAD_JWTS]
+)
 def test_a_stored_session_that_cannot_serve_is_replaced(driver: Driver, held: Any) -> None:
     """Past its time, of another collection, or nothing of the kind."""
     server, store = Server(), stored(held)

@@ -62,8 +62,9 @@ ENVELOPE: dict[str, Any] = {"data": {}, "message": "No.", "status": 402}
                 ),
                 ("https://user:token-canary@new.example/", REDIRECT.format(" to https://new.example")),
                 ("https://token-canary/", REDIRECT.format(" to https://***")),
-                ("/elsewhere", REDIRECT.format("")),
-                ("", REDIRECT.format("")),
+                ("/elsewhere", REDIRECT.format(" to http://localhost")),
+                ("", REDIRECT.format(" to http://localhost")),
+                ("//other.example/", REDIRECT.format(" to http://other.example")),
             ]
         ),
     ],
