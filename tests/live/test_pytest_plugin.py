@@ -216,7 +216,9 @@ def test_a_url_that_is_none(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_client(bosbase_client): pass")
     result = pytester.runpytest_inprocess("--bosbase-url", "localhost:8090")
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*UsageError: --bosbase-url: base_url must be an http:// or https:// URL with a host"])
+    result.stdout.fnmatch_lines(
+        ["*UsageError: --bosbase-url: base_url must be an http:// or https:// URL with a host*"]
+    )
 
 
 def test_the_option_is_documented(pytester: pytest.Pytester) -> None:

@@ -332,12 +332,12 @@ ADDITIONS = "base_url must have no credentials, no query and no fragment"
         (
             ("http://host:0",),
             {},
-            "base_url must be an http:// or https:// URL with a host, with a port of at most 65535",
+            BASE_URL,
         ),
         (
             ("http://host:65536",),
             {},
-            "base_url must be an http:// or https:// URL with a host, with a port of at most 65535",
+            BASE_URL,
         ),
         (("http://a@host//b",), {}, ADDITIONS),
         (("http://@host",), {}, ADDITIONS),
