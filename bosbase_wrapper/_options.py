@@ -62,7 +62,8 @@ def url_with_host(value: str) -> httpx.URL | None:
         url.host.encode("idna")  # the resolver would raise UnicodeError
     except (httpx.InvalidURL, UnicodeError):
         return None
-    return url if _HOST.fullmatch(url.raw_host) and 1 <= (url.port or 80) <= 65535 else None
+    port = 1 if url.port is None else url.port
+    return url if _HOST.fullmatch(url.raw_host) and 1 <= port <= 65535 else None
 
 
 def warn_if_insecure(url: httpx.URL) -> None:

@@ -164,6 +164,7 @@ def test_several_excluded_addresses(proxied: Limited) -> None:
 
 def test_superusers_bind_from_their_addresses_only(limited: Limited, http: httpx.Client) -> None:
     """Otherwise passwords of superusers could be tried, and tokens bound, from where they cannot sign in."""
+    limited.set(("*:auth", 1000, LONG, ""))
     password = "password1234"
     limited.server.create_record("_superusers", email="root@example.com", password=password)
     settings = {"trustedProxy": {"headers": ["X-Forwarded-For"]}, "superuserIPs": ["127.0.0.1", "10.0.0.0/8"]}

@@ -372,3 +372,16 @@ def test_hooks_dir_holds_the_extension_and_not_the_superuser() -> None:
     assert "bosbase_tokens.pb.js" in names
     assert not any("superuser" in name for name in names)
     assert not any("BOSBASE_ADMIN" in path.read_text() for path in hooks_dir().rglob("*.js"))
+
+
+def test_a_session_that_was_revoked_is_replaced() -> None:
+    """PocketBase responds 401 where only a superuser may read."""
+    with LiveServer() as server:
+        server.api("GET", "/api/settings")
+        signs = {"authToken": {"secret": "s" * 40, "duration": 600}}
+        account = {"identity": server.admin_email, "password": server.admin_password}
+        with httpx.Client(base_url=server.url) as http:
+            session = http.post("/api/collections/_superusers/auth-with-password", json=account).json()
+            headers = {"Authorization": session["token"]}
+            http.patch("/api/collections/_superusers", json=signs, headers=headers).raise_for_status()
+        assert "meta" in server.api("GET", "/api/settings")

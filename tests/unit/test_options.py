@@ -329,16 +329,8 @@ ADDITIONS = "base_url must have no credentials, no query and no fragment"
     [
         ((5,), {}, "base_url must be a str"),
         (("http://",), {}, BASE_URL),
-        (
-            ("http://host:0",),
-            {},
-            BASE_URL,
-        ),
-        (
-            ("http://host:65536",),
-            {},
-            BASE_URL,
-        ),
+        (("http://host:0",), {}, BASE_URL),
+        (("http://host:65536",), {}, BASE_URL),
         (("http://a@host//b",), {}, ADDITIONS),
         (("http://@host",), {}, ADDITIONS),
         (("http://host/?",), {}, ADDITIONS),
