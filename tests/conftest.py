@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,11 @@ import pytest
 from bosbase_wrapper.server import LiveServer
 
 from .passwords import hash_fast
+
+# `nohup` and `&` start the tests with signals ignored, and every process that a test starts inherits that.
+for _sign, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_sign) is signal.SIG_IGN:
+        signal.signal(_sign, _handler)
 
 
 @pytest.fixture(scope="session")
