@@ -9,20 +9,14 @@ from typing import Any, Final
 
 import yaml
 
+from tools.contract import resolved
+
+__all__ = ["ACTIONS", "DOCUMENT", "SPEC", "example", "message", "messages", "operations", "resolved"]
+
 Json = dict[str, Any]
 
 SPEC: Final = Path(__file__).parents[2] / "openapi.yaml"
 DOCUMENT: Final[Json] = yaml.safe_load(SPEC.read_text(encoding="utf-8"))
-
-
-def resolved(document: Json, node: Json) -> Json:
-    """The node that a `$ref` of the document stands for."""
-    while "$ref" in node:
-        target: Any = document
-        for name in node["$ref"].removeprefix("#/").split("/"):
-            target = target[name]
-        node = target
-    return node
 
 
 def operations(document: Json = DOCUMENT) -> dict[str, Json]:

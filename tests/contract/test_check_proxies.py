@@ -296,7 +296,7 @@ def test_a_server_that_restarts(tmp_path: Path) -> None:
 
 
 def _limit(time: Time, most: int, seconds: float, limited: Callable[[], Answer], operations: str = "") -> Spoiler:
-    """So many requests in so many seconds."""
+    """A limit of requests in a number of seconds."""
     passed: list[float] = []
 
     def spoil(request: Request, server: Sound) -> Answer:
@@ -363,7 +363,7 @@ def test_a_retry_after_is_waited_for(world: World) -> None:
 
 
 def test_a_proxy_that_refuses_large_bodies_is_advice(world: World) -> None:
-    """nginx allows 1 MiB unless it is told otherwise."""
+    """nginx allows 1 MiB unless it is configured otherwise."""
 
     def spoil(request: Request, server: Sound) -> Answer:
         return Answer(413, b"<html></html>", PAGE) if len(request.body) > 1 << 20 else server(request)

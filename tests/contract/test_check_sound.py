@@ -202,7 +202,7 @@ def test_an_unknown_collection_is_no_fault_of_the_server(world: World) -> None:
 
 
 def test_a_url_and_a_collection_that_cannot_be() -> None:
-    """Wrong usage is told before anything is sent."""
+    """Wrong usage is an error before anything is sent."""
     for url, collection in (("ftp://example.com", "users"), ("http://127.0.0.1:9", "a/b")):
         with pytest.raises(ConfigurationError):
             run(url, collection, "a@example.com", "password1234")

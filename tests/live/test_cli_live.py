@@ -96,7 +96,7 @@ def ended(process: subprocess.Popen[str], sign: signal.Signals) -> tuple[int, st
 
 
 def test_the_life_of_a_token(server: LiveServer, email: str) -> None:
-    """Bound, signed in with, rotated, signed in with anew, unbound; the old values sign in no more."""
+    """Bound, signed in with, rotated, signed in with again, unbound; the old values cannot sign in."""
     account = {"BOSBASE_URL": server.url, "BOSBASE_PASSWORD": PASSWORD}
     bound = run("bind", "--email", email, "--generate", **account)
     assert bound.returncode == 0
@@ -244,7 +244,7 @@ def test_serve_stops_cleanly(sign: signal.Signals, tmp_path: Path) -> None:
 
 
 def test_serve_under_nohup() -> None:
-    """The end of the terminal does not stop a server that was told to stay."""
+    """The end of the terminal does not stop a server that runs under nohup."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with serving("--json") as process:
