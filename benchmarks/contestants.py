@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ import httpx
 import requests
 
 from bosbase_wrapper import AsyncBosBase, BosBase
+from bosbase_wrapper._http import make_client
 from bosbase_wrapper.fast import AsyncFastTransport, FastTransport
 
 COLLECTION: Final = "members"
@@ -73,6 +76,38 @@ def official_sdk(target: Target) -> Iterator[Login]:
     yield partial(users.auth_with_token, target.token)
 
 
+@contextmanager
+def prepared_request(target: Target, transport: httpx.BaseTransport | None = None) -> Iterator[Login]:
+    """The least for a client whose calls other tools see: `httpx.Client.send` of one request that is never made anew.
+
+    The response is only read. Its httpx client is made as that of `BosBase` is.
+    """
+    with make_client(httpx.URL(target.url), transport) as client:
+        request = client.build_request("POST", target.endpoint, json=target.fields)
+        yield lambda: client.send(request)
+
+
+@contextmanager
+def bytes_over_sockets(target: Target) -> Iterator[Login]:
+    """The least for any client: the bytes of one request over a socket of each thread, and no look at the response."""
+    request = httpx.Request("POST", target.endpoint, json=target.fields)
+    head = b"".join(b"%s: %s\r\n" % header for header in request.headers.raw)
+    message = b"POST %s HTTP/1.1\r\n%s\r\n%s" % (request.url.raw_path, head, request.content)
+    connected = threading.local()
+    sockets: list[socket.socket] = []
+
+    def login() -> object:
+        if not hasattr(connected, "socket"):
+            connected.socket = socket.create_connection((request.url.host, request.url.port))
+            sockets.append(connected.socket)
+        connected.socket.sendall(message)
+        return connected.socket.recv(65536)  # a response is a single packet
+
+    yield login
+    for one in sockets:
+        one.close()
+
+
 @asynccontextmanager
 async def ours_async(target: Target, transport: httpx.AsyncBaseTransport | None = None) -> AsyncIterator[AsyncLogin]:
     """This package under asyncio."""
@@ -98,6 +133,9 @@ OURS_FAST: Final = "BosBase, FastTransport"
 HTTPX: Final = "httpx.Client"
 HTTPX_FAST: Final = "httpx.Client, FastTransport"
 SDK: Final = "bosbase SDK"
+PREPARED: Final = "prepared request, httpx.Client"
+PREPARED_FAST: Final = "prepared request, FastTransport"
+SOCKETS: Final = "bytes over sockets"
 OURS_ASYNC: Final = "AsyncBosBase"
 OURS_ASYNC_FAST: Final = "AsyncBosBase, AsyncFastTransport"
 ASYNC_HTTPX: Final = "httpx.AsyncClient"
@@ -110,6 +148,9 @@ SYNC: Final[dict[str, Contestant]] = {
     HTTPX_FAST: lambda target: bare_httpx(target, FastTransport()),
     "requests": session_of_requests,
     SDK: official_sdk,
+    PREPARED: prepared_request,
+    PREPARED_FAST: lambda target: prepared_request(target, FastTransport()),
+    SOCKETS: bytes_over_sockets,
 }
 ASYNC: Final[dict[str, AsyncContestant]] = {
     OURS_ASYNC: ours_async,

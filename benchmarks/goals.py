@@ -63,6 +63,24 @@ def goals(results: Results, effort: Effort) -> list[Goal]:
     return [*_of_cpu(results), *_of_rates(results.at_once), *_of_the_rest(results, effort)]
 
 
+def bounds(results: Results) -> list[tuple[str, Spread]]:
+    """What is possible: the ratios of the goals for a client that does nothing but send prepared requests."""
+    live = results.one_by_one
+    return [
+        ("CPU, prepared request / httpx.Client", cpu_ratio(live, who.PREPARED, who.HTTPX)),
+        ("CPU, prepared request over FastTransport / httpx.Client", cpu_ratio(live, who.PREPARED_FAST, who.HTTPX)),
+        ("CPU, prepared request / official SDK", cpu_ratio(live, who.PREPARED, who.SDK)),
+        (
+            f"logins a second, {AT_ONCE} threads, prepared request over FastTransport / httpx.Client",
+            rate_ratio(results.at_once, who.PREPARED_FAST, who.HTTPX),
+        ),
+        (
+            f"logins a second, {AT_ONCE} threads, bytes over sockets / httpx.Client",
+            rate_ratio(results.at_once, who.SOCKETS, who.HTTPX),
+        ),
+    ]
+
+
 def _of_cpu(results: Results) -> list[Goal]:
     quiet, live = results.no_network, results.one_by_one
     signed = cpu_ratio(results.signed, scenes.TOKEN_AUTH, scenes.FIXED_HEADER)

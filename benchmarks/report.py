@@ -10,8 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from .goals import Goal, Results
-from .measure import Samples, spread
+from .goals import Goal, Results, bounds
+from .measure import Samples, Spread, spread
 from .scenes import AT_ONCE, Effort
 
 _PACKAGES: Final = (
@@ -30,6 +30,8 @@ def markdown(goals: Sequence[Goal], results: Results, effort: Effort) -> str:
             "",
             *_table(("goal", "wanted", "seen", "quartiles", "met"), map(_row, goals)),
             "",
+            *_table(("what is possible", "seen", "quartiles"), (_bound(*one) for one in bounds(results))),
+            "",
             _machine(effort),
             *_samples("One login after the other, no network", results.no_network),
             *_samples("One login after the other, the live server", results.one_by_one),
@@ -41,10 +43,17 @@ def markdown(goals: Sequence[Goal], results: Results, effort: Effort) -> str:
 
 
 def _row(goal: Goal) -> tuple[str, ...]:
-    seen, unit = goal.seen, goal.unit
+    unit = goal.unit
     wanted = f"≤ {goal.at_most:g}{unit}" if goal.at_most is not None else f"≥ {goal.at_least:g}{unit}"
-    quartiles = "" if seen.low == seen.high else f"{seen.low:.2f} to {seen.high:.2f}"
-    return goal.what, wanted, f"{seen.median:.2f}{unit}", quartiles, "yes" if goal.met else "**no**"
+    return goal.what, wanted, f"{goal.seen.median:.2f}{unit}", _quartiles(goal.seen), "yes" if goal.met else "**no**"
+
+
+def _bound(what: str, seen: Spread) -> tuple[str, ...]:
+    return what, f"{seen.median:.2f}", _quartiles(seen)
+
+
+def _quartiles(seen: Spread) -> str:
+    return "" if seen.low == seen.high else f"{seen.low:.2f} to {seen.high:.2f}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -107,7 +107,7 @@ class RawServer:
         self._tls = tls
         self._over = threading.Event()
         self._lock = threading.Lock()
-        self._threads: list[threading.Thread] = []
+        self._connections: list[tuple[threading.Thread, socket.socket]] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self._accepting = threading.Thread(target=self._accept, daemon=True)
 
@@ -135,7 +135,9 @@ class RawServer:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._accepting.join(5)
-        for thread in self._threads:
+        for thread, sock in self._connections:
+            with contextlib.suppress(OSError):  # a client that is still there would hold the thread
+                sock.shutdown(socket.SHUT_RDWR)
             thread.join(5)
 
     def _accept(self) -> None:
@@ -145,7 +147,7 @@ class RawServer:
             except OSError:
                 return
             thread = threading.Thread(target=self._serve, args=(sock,), daemon=True)
-            self._threads = [other for other in self._threads if other.is_alive()] + [thread]
+            self._connections = [*(one for one in self._connections if one[0].is_alive()), (thread, sock)]
             thread.start()
 
     def _serve(self, sock: socket.socket) -> None:
