@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, Generic, TypedDict, TypeVar, Unpack
 
 import httpx
@@ -20,7 +21,8 @@ from ._tokens import generate_token
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Sender[Any])
-Method = TypeVar("Method", bound=Callable[..., Any])
+
+_CLIENTS_TIMEOUT: Final = httpx.Timeout(None)  # known by its identity
 
 
 class CallOptions(TypedDict, total=False):
@@ -52,39 +54,42 @@ class _BaseCollection(Generic[S]):
     def _call(
         self,
         operation: Operation[T],
-        fields: RequestFields,
-        options: CallOptions,
+        request_fields: RequestFields,
+        parameters: Mapping[str, str | None] = MappingProxyType({}),
         /,
-        **parameters: str | None,
+        *,
+        body: Mapping[str, Any] | None = None,
+        query: Query | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | httpx.Timeout | None = _CLIENTS_TIMEOUT,
     ) -> Call[T]:
-        _options.require_known(options, CallOptions)
-        _options.require_texts(fields)
-        fields.values |= _options.body(options.get("body"))
+        _options.require_texts(request_fields)
+        request_fields.values |= _options.body(body)
         return Call(
             operation,
             self.name,
             self._sender.base_url,
-            fields,
-            _options.merged_headers(self._sender.headers, options.get("headers")),
-            _options.timeout(options.get("timeout", self._sender.timeout)),
+            request_fields,
+            _options.merged_headers(self._sender.headers, headers),
+            self._sender.timeout if timeout is _CLIENTS_TIMEOUT else _options.timeout(timeout),
             {name: value for name, value in parameters.items() if value is not None},
-            _options.query(options.get("query")),
+            _options.query(query),
         )
 
     def _sign_in(
         self,
-        fields: RequestFields,
+        request_fields: RequestFields,
         expand: str | Sequence[str] | None,
-        wanted: str | Sequence[str] | None,
-        options: CallOptions,
+        fields: str | Sequence[str] | None,
+        **options: Unpack[CallOptions],
     ) -> Call[AuthResult]:
-        asked = _operations.with_required_fields(_options.comma_joined("fields", wanted))
-        expanded = _options.comma_joined("expand", expand)
-        return self._call(_operations.AUTH, fields, options, expand=expanded, fields=asked)
+        asked = _operations.with_required_fields(_options.comma_joined("fields", fields))
+        parameters = {"expand": _options.comma_joined("expand", expand), "fields": asked}
+        return self._call(_operations.AUTH, request_fields, parameters, **options)
 
-    async def _rotate(self, new: RequestFields, old: RequestFields, options: CallOptions) -> str:
-        bind = self._call(_operations.BIND, new, options)
-        unbind = self._call(_operations.UNBIND, old, options)
+    async def _rotate(self, new: RequestFields, old: RequestFields, **options: Unpack[CallOptions]) -> str:
+        bind = self._call(_operations.BIND, new, **options)
+        unbind = self._call(_operations.UNBIND, old, **options)
         token: str = new.values["token"]
         if token == old.values["token"]:
             raise ConfigurationError("new must differ from old")
@@ -99,16 +104,6 @@ class _BaseCollection(Generic[S]):
         except BosBaseError as error:
             raise TokenRotationError(token, error.attempts) from error
         return token
-
-
-def _documented_by(twin: Callable[..., Any]) -> Callable[[Method], Method]:
-    """Give an async method the docstring of its sync twin."""
-
-    def document(method: Method) -> Method:
-        method.__doc__ = twin.__doc__
-        return method
-
-    return document
 
 
 class Collection(_BaseCollection[SyncSender]):
@@ -129,7 +124,7 @@ class Collection(_BaseCollection[SyncSender]):
         not allow password authentication), NotFoundError, or another BosBaseError.
         """
         fields = RequestFields(email=email, password=password, token=token)
-        return run(self._sender.perform(self._call(_operations.BIND, fields, options)))
+        return run(self._sender.perform(self._call(_operations.BIND, fields, **options)))
 
     def unbind_custom_token(self, email: str, password: str, token: str, **options: Unpack[CallOptions]) -> None:
         """Unbind `token` from the account of `email` and `password`. It cannot sign in any more.
@@ -140,7 +135,7 @@ class Collection(_BaseCollection[SyncSender]):
         Raises what `bind_custom_token` raises.
         """
         fields = RequestFields(email=email, password=password, token=token)
-        return run(self._sender.perform(self._call(_operations.UNBIND, fields, options)))
+        return run(self._sender.perform(self._call(_operations.UNBIND, fields, **options)))
 
     def auth_with_token(
         self,
@@ -162,7 +157,7 @@ class Collection(_BaseCollection[SyncSender]):
         """
         body = RequestFields(token=token, optional={"mfaId": mfa_id})
         del mfa_id
-        return run(self._sender.perform(self._sign_in(body, expand, fields, options)))
+        return run(self._sender.perform(self._sign_in(body, expand, fields, **options)))
 
     def rotate_custom_token(
         self, email: str, password: str, old: str, new: str | None = None, **options: Unpack[CallOptions]
@@ -176,7 +171,7 @@ class Collection(_BaseCollection[SyncSender]):
         binding = RequestFields(email=email, password=password, token=generate_token() if new is None else new)
         unbinding = RequestFields(email=email, password=password, token=old)
         del old, new
-        return run(self._rotate(binding, unbinding, options))
+        return run(self._rotate(binding, unbinding, **options))
 
     def token_auth(self, token: str, *, leeway: float = 60.0, store: AuthStore | None = None) -> TokenAuth:
         """Return an `httpx.Auth` that signs the requests of an `httpx.Client` in with `token`.
@@ -186,24 +181,23 @@ class Collection(_BaseCollection[SyncSender]):
 
         Raises ConfigurationError for a token, a leeway or a store that cannot be used.
         """
-        call = self._call(_operations.SESSION, RequestFields(token=token), {})
+        call = self._call(_operations.SESSION, RequestFields(token=token))
         return TokenAuth(self._sender, call, leeway, store)
 
 
 class AsyncCollection(_BaseCollection[AsyncSender]):
     """The calls of one auth collection as coroutines, made by `AsyncBosBase.collection`. See `Collection`."""
 
-    @_documented_by(Collection.bind_custom_token)
     async def bind_custom_token(self, email: str, password: str, token: str, **options: Unpack[CallOptions]) -> None:
+        """See `Collection.bind_custom_token`."""
         fields = RequestFields(email=email, password=password, token=token)
-        return await self._sender.perform(self._call(_operations.BIND, fields, options))
+        return await self._sender.perform(self._call(_operations.BIND, fields, **options))
 
-    @_documented_by(Collection.unbind_custom_token)
     async def unbind_custom_token(self, email: str, password: str, token: str, **options: Unpack[CallOptions]) -> None:
+        """See `Collection.unbind_custom_token`."""
         fields = RequestFields(email=email, password=password, token=token)
-        return await self._sender.perform(self._call(_operations.UNBIND, fields, options))
+        return await self._sender.perform(self._call(_operations.UNBIND, fields, **options))
 
-    @_documented_by(Collection.auth_with_token)
     async def auth_with_token(
         self,
         token: str,
@@ -213,20 +207,21 @@ class AsyncCollection(_BaseCollection[AsyncSender]):
         fields: str | Sequence[str] | None = None,
         **options: Unpack[CallOptions],
     ) -> AuthResult:
+        """See `Collection.auth_with_token`."""
         body = RequestFields(token=token, optional={"mfaId": mfa_id})
         del mfa_id
-        return await self._sender.perform(self._sign_in(body, expand, fields, options))
+        return await self._sender.perform(self._sign_in(body, expand, fields, **options))
 
-    @_documented_by(Collection.rotate_custom_token)
     async def rotate_custom_token(
         self, email: str, password: str, old: str, new: str | None = None, **options: Unpack[CallOptions]
     ) -> str:
+        """See `Collection.rotate_custom_token`."""
         binding = RequestFields(email=email, password=password, token=generate_token() if new is None else new)
         unbinding = RequestFields(email=email, password=password, token=old)
         del old, new
-        return await self._rotate(binding, unbinding, options)
+        return await self._rotate(binding, unbinding, **options)
 
     def token_auth(self, token: str, *, leeway: float = 60.0, store: AuthStore | None = None) -> AsyncTokenAuth:
         """Return an `httpx.Auth` that signs the requests of an `httpx.AsyncClient` in. See `Collection.token_auth`."""
-        call = self._call(_operations.SESSION, RequestFields(token=token), {})
+        call = self._call(_operations.SESSION, RequestFields(token=token))
         return AsyncTokenAuth(self._sender, call, leeway, store)

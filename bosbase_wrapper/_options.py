@@ -113,13 +113,6 @@ def _not_text(argument: str) -> ConfigurationError:
     return ConfigurationError(f"{argument} must be a str of characters that UTF-8 can encode")
 
 
-def require_known(options: Mapping[str, object], known: type) -> None:
-    """Raise TypeError for a keyword argument that does not exist, as Python does."""
-    unknown = options.keys() - known.__annotations__.keys()
-    if unknown:
-        raise TypeError(f"unexpected keyword argument {min(unknown)!r}")
-
-
 def comma_joined(name: str, value: object) -> str | None:
     """Return `expand` or `fields`, one str or a sequence of them, as one str; None if it is empty."""
     if value is None:

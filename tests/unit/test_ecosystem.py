@@ -127,7 +127,7 @@ def sentry() -> Iterator[list[dict[str, Any]]]:
     )
     yield found
     sentry_sdk.get_client().close()
-    sentry_sdk.init()
+    sentry_sdk.get_global_scope().set_client(None)  # otherwise its headers go out with the requests of later tests
 
 
 @each_client
