@@ -142,8 +142,10 @@ class Sender(ABC, Generic[H]):
                 raise
             # In a forked process, not even a wait for the next attempt works in its parent's event loop.
             outcome = TransportError("the connection belongs to another event loop or process", retriable=not forked)
-        if logger.isEnabledFor(logging.DEBUG):
-            _log(call, outcome, (time.perf_counter() - started) * 1000, number)
+        came = outcome.status if isinstance(outcome, Reply) else type(outcome).__name__
+        milliseconds = (time.perf_counter() - started) * 1000
+        name, collection = call.operation.name, call.collection
+        logger.debug("%s %r: %s in %.1f ms, attempt %d", name, collection, came, milliseconds, number)
         return outcome
 
 
@@ -158,19 +160,9 @@ def total_seconds(timeout: httpx.Timeout) -> float | None:
     return 1.1 * max(part for part in (timeout.connect, timeout.read, timeout.write, timeout.pool) if part is not None)
 
 
-def _log(call: Call[Any], outcome: Reply | TransportError, milliseconds: float, number: int) -> None:
-    came = outcome.status if isinstance(outcome, Reply) else type(outcome).__name__
-    logger.debug("%s %r: %s in %.1f ms, attempt %d", call.operation.name, call.collection, came, milliseconds, number)
-
-
 def _reply(response: httpx.Response, body: bytes) -> Reply:
     body, problem = decoded(body, response.headers.get("content-encoding", "").strip().lower())
     return Reply(response.status_code, response.headers, body, problem)
-
-
-def _reply_of_read(response: httpx.Response) -> Reply:
-    """Return the reply of a response that a mock or an event hook has read already, and httpx has decoded."""
-    return Reply(response.status_code, response.headers, response.content)
 
 
 class SyncSender(Sender[httpx.Client]):
@@ -192,7 +184,8 @@ class SyncSender(Sender[httpx.Client]):
         response = self._http().send(request, stream=True, auth=_NO_AUTH, follow_redirects=False)
         with closing(response):
             if response.is_stream_consumed:
-                return _reply_of_read(response)
+                # A mock or an event hook has read the response, and httpx has decoded it.
+                return Reply(response.status_code, response.headers, response.content)
             body = bytearray()
             for chunk in response.iter_raw():
                 body += chunk
@@ -247,7 +240,7 @@ class AsyncSender(Sender[httpx.AsyncClient]):
             response = await http.send(request, stream=True, auth=_NO_AUTH, follow_redirects=False)
             async with aclosing(response):
                 if response.is_stream_consumed:
-                    return _reply_of_read(response)
+                    return Reply(response.status_code, response.headers, response.content)
                 async for chunk in response.aiter_raw():
                     body += chunk
                     if len(body) > MAX_BODY_BYTES:
