@@ -12,9 +12,9 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 DOCS = Path(__file__).parent
-sys.path.insert(0, str(DOCS))
+sys.path[:0] = [str(DOCS), str(DOCS.parent)]
 
-import openapi_page  # noqa: E402  # beside this file
+import openapi_page  # noqa: E402  # beside this file, and needs tools/
 
 import bosbase_wrapper  # noqa: E402
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from tools.contract import resolved
+
 Node = dict[str, Any]
 
 
@@ -20,16 +22,6 @@ def markdown(path: Path) -> str:
     return "\n\n".join(["", document["info"]["description"], *_operations(document), "## Schemas", *_schemas(document)])
 
 
-def _resolved(document: Node, node: Node) -> Node:
-    """Follow a `$ref` to what it names."""
-    while "$ref" in node:
-        target: Any = document
-        for part in node["$ref"].removeprefix("#/").split("/"):
-            target = target[part]
-        node = target
-    return node
-
-
 def _operations(document: Node) -> Iterator[str]:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
@@ -37,12 +29,12 @@ def _operations(document: Node) -> Iterator[str]:
             yield f"```text\n{method.upper()} {path}\n```"
             yield operation["description"]
             yield from _parameters(document, operation)
-            yield from _body(document, _resolved(document, operation["requestBody"]))
+            yield from _body(document, resolved(document, operation["requestBody"]))
             yield from _responses(document, operation["responses"])
 
 
 def _parameters(document: Node, operation: Node) -> Iterator[str]:
-    rows = [_resolved(document, parameter) for parameter in operation["parameters"]]
+    rows = [resolved(document, parameter) for parameter in operation["parameters"]]
     yield "**Parameters**"
     yield _table(
         ["name", "in", "required", "description"],
@@ -58,7 +50,7 @@ def _body(document: Node, body: Node) -> Iterator[str]:
 
 def _responses(document: Node, responses: Node) -> Iterator[str]:
     for status, node in responses.items():
-        response = _resolved(document, node)
+        response = resolved(document, node)
         yield f"**{status}**: {response['description']}"
         for content in response.get("content", {}).values():
             yield from _examples(document, content)
@@ -66,7 +58,7 @@ def _responses(document: Node, responses: Node) -> Iterator[str]:
 
 def _examples(document: Node, content: Node) -> Iterator[str]:
     for node in content.get("examples", {}).values():
-        example = _resolved(document, node)
+        example = resolved(document, node)
         value = json.dumps(example["value"], indent=2, ensure_ascii=False)
         summary = re.sub(r"`(.*?)`", r"<code>\1</code>", html.escape(example["summary"], quote=False))
         yield f"<details><summary>{summary}</summary>\n\n```json\n{value}\n```\n\n</details>"
@@ -80,7 +72,7 @@ def _schemas(document: Node) -> Iterator[str]:
         yield _table(
             ["field", "type", "required", "description"],
             [
-                [f"`{field}`", _type(_resolved(document, value)), _yes(field in required), _described(value)]
+                [f"`{field}`", _type(resolved(document, value)), _yes(field in required), _described(value)]
                 for field, value in schema["properties"].items()
             ],
         )

@@ -22,8 +22,6 @@ REFUSED: Final = 1
 WRONG_USAGE: Final = 2
 NO_RESPONSE: Final = 3
 
-_OF_BINDING: Final = ("Failed to bind token.", "Failed to unbind token.")
-
 
 class Failure(Exception):  # noqa: N818  # it ends a command, and no caller handles it as an error
     """Ends a command with a message and an exit code."""
@@ -112,8 +110,8 @@ def _in_words(error: BosBaseError) -> str:
         words = [words[0].removesuffix("".join(f"\n  {field}" for field in fields)), *fields]
     if isinstance(error, MfaRequiredError):
         words.append("Sign in by another method first, and set BOSBASE_MFA_ID to its mfaId.")
-    if isinstance(error, InvalidCredentialsError) and error.message in _OF_BINDING:
-        words.append("(wrong email or password)")
+    if isinstance(error, InvalidCredentialsError):
+        words.append("(wrong email, password or token)")
     return one_line(" ".join(words))
 
 

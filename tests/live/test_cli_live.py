@@ -117,7 +117,10 @@ def test_the_life_of_a_token(server: LiveServer, email: str) -> None:
     assert refreshed.json()["record"]["id"] == session["record"]["id"]
     assert run("unbind", "--email", email, **account, BOSBASE_TOKEN=new).returncode == 0
     refused = run("login", **account, BOSBASE_TOKEN=new)
-    assert (refused.returncode, refused.stderr) == (1, "Error: 400 Failed to authenticate.\n")
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        "Error: 400 Failed to authenticate. (wrong email, password or token)\n",
+    )
 
 
 def test_a_wrong_password_is_refused(
@@ -127,7 +130,7 @@ def test_a_wrong_password_is_refused(
     monkeypatch.setenv("BOSBASE_PASSWORD", "wrong-canary")
     monkeypatch.setenv("BOSBASE_TOKEN", "token-canary")
     assert main(["bind", "--url", server.url, "--email", email]) == 1
-    assert capsys.readouterr() == ("", "Error: 400 Failed to bind token. (wrong email or password)\n")
+    assert capsys.readouterr() == ("", "Error: 400 Failed to bind token. (wrong email, password or token)\n")
 
 
 def test_login_keeps_the_session(server: LiveServer, email: str, tmp_path: Path) -> None:

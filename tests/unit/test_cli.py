@@ -451,7 +451,11 @@ def test_plain_http_to_another_machine_warns(capsys: pytest.CaptureFixture[str],
 @pytest.mark.parametrize(
     ("script", "code", "told"),
     [
-        (refusal(400, "Failed to authenticate."), 1, "Error: 400 Failed to authenticate.\n"),
+        (
+            refusal(400, "Failed to authenticate."),
+            1,
+            "Error: 400 Failed to authenticate. (wrong email, password or token)\n",
+        ),
         (refusal(403), 1, "Error: 403 No.\n"),
         (refusal(404), 1, "Error: 404 No.\n"),
         (refusal(404, "The requested resource wasn't found."), 1, "Error: 404 The requested resource wasn't found. ("),
@@ -487,7 +491,7 @@ def test_wrong_credentials_are_told_as_such(
     """The server's words alone do not say what is wrong."""
     server.script = refusal(400, f"Failed to {command} token.")
     assert main([command, *ACCOUNT]) == 1
-    assert capsys.readouterr().err == f"Error: 400 Failed to {command} token. (wrong email or password)\n"
+    assert capsys.readouterr().err == f"Error: 400 Failed to {command} token. (wrong email, password or token)\n"
     server.script = refusal(400, "Something else.")
     assert main([command, *ACCOUNT]) == 1
     assert capsys.readouterr().err == "Error: 400 Something else.\n"

@@ -200,7 +200,7 @@ def test_an_old_token_that_was_never_bound(server: RawServer, capsys: pytest.Cap
     out, err = capsys.readouterr()
     assert out == ""
     told = "nothing was changed, since the old token is not bound to an account of users"
-    assert err == f"Error: {told}: 400 Failed to authenticate.\n"
+    assert err == f"Error: {told}: 400 Failed to authenticate. (wrong email, password or token)\n"
     assert main([*ROTATE, "--json"]) == 1
     error = error_of(capsys.readouterr().err)
     assert (error["type"], error["status"]) == ("InvalidCredentialsError", 400)
@@ -260,7 +260,7 @@ def test_a_bind_that_is_refused_prints_no_token(
     refused = refusal(400, "Failed to bind token.")
     server.script = in_turn(*([SIGNED_IN] if command is ROTATE else []), refused)
     assert main(command) == 1
-    assert capsys.readouterr() == ("", "Error: 400 Failed to bind token. (wrong email or password)\n")
+    assert capsys.readouterr() == ("", "Error: 400 Failed to bind token. (wrong email, password or token)\n")
 
 
 @pytest.mark.parametrize(
