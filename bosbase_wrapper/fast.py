@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar, cast
@@ -34,49 +34,46 @@ except ImportError:
 __all__ = ["AsyncFastTransport", "FastTransport"]
 
 T = TypeVar("T")
-_AnyClient = TypeVar("_AnyClient")
-_AnyClientBuilder = TypeVar("_AnyClientBuilder", ClientBuilder, SyncClientBuilder)
-_AnyRequestBuilder = TypeVar("_AnyRequestBuilder", RequestBuilder, SyncRequestBuilder)
+_Client = TypeVar("_Client", Client, SyncClient)
+_ClientBuilder = TypeVar("_ClientBuilder", ClientBuilder, SyncClientBuilder)
+_RequestBuilder = TypeVar("_RequestBuilder", RequestBuilder, SyncRequestBuilder)
 
 # The limits that httpx has by default.
 _MAX_CONNECTIONS: Final = 100
 _KEEP_IDLE: Final = timedelta(seconds=5)
 
 
-class _BaseFastTransport(ABC, Generic[_AnyClient]):
+class _BaseFastTransport(Generic[_Client]):
     """Keeps the engine's clients: one for each process and connect timeout, made when they are needed.
 
     A forked child leaves its parent's clients here, untouched: closing them would disturb the parent.
     """
 
     survives_fork = True
+    _new_builder: Callable[[], Any]
 
     def __init__(self, *, verify: bool | str | os.PathLike[str] = True) -> None:
         self._trust = _trust(verify)
-        self._clients: dict[tuple[int, float | None], _AnyClient] = {}
+        self._clients: dict[tuple[int, float | None], _Client] = {}
 
-    @abstractmethod
-    def _start(self, multithreaded: bool, connect: float | None) -> _AnyClient:
-        """Return a new client of the engine. Raises RuntimeError if its runtime does not work in this process."""
-
-    def _client(self, connect: float | None) -> _AnyClient:
+    def _client(self, connect: float | None) -> _Client:
         key = (os.getpid(), connect)
         client = self._clients.get(key)
         return client if client is not None else self._clients.setdefault(key, self._started(connect))
 
-    def _started(self, connect: float | None) -> _AnyClient:
+    def _started(self, connect: float | None) -> _Client:
         # The engine has two runtimes. One that has started raises in a process that is forked afterwards.
         for multithreaded in (False, True):
-            try:
-                return self._start(multithreaded, connect)
-            except RuntimeError:
-                continue
+            builder = _configured(self._new_builder(), self._trust, connect)
+            with suppress(RuntimeError):
+                client: _Client = builder.runtime_multithreaded(multithreaded).build()
+                return client
         raise httpx.UnsupportedProtocol(
             "the fast transports do not work in a child of a forked child of a process that used them: "
             "use httpx.HTTPTransport or httpx.AsyncHTTPTransport there"
         )
 
-    def _pop_clients(self) -> list[_AnyClient]:
+    def _pop_clients(self) -> list[_Client]:
         process = os.getpid()
         return [self._clients.pop(key) for key in list(self._clients) if key[0] == process]
 
@@ -88,6 +85,8 @@ class FastTransport(_BaseFastTransport[SyncClient], httpx.BaseTransport):
     (trust every certificate), or the path of a PEM file with authorities to trust besides the system's.
     """
 
+    _new_builder = SyncClientBuilder
+
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request, and return once the head of the response has arrived."""
         total, connect = _limits(request.extensions.get("timeout", {}))
@@ -98,9 +97,6 @@ class FastTransport(_BaseFastTransport[SyncClient], httpx.BaseTransport):
             raise _as_httpx_raises(error) from None
         return _as_httpx_response(response, _Body(exchange, response))
 
-    def _start(self, multithreaded: bool, connect: float | None) -> SyncClient:
-        return _configured(SyncClientBuilder(), self._trust, connect).runtime_multithreaded(multithreaded).build()
-
     def close(self) -> None:
         """Close the connections."""
         for client in self._pop_clients():
@@ -110,6 +106,8 @@ class FastTransport(_BaseFastTransport[SyncClient], httpx.BaseTransport):
 class AsyncFastTransport(_BaseFastTransport[Client], httpx.AsyncBaseTransport):
     """For `httpx.AsyncClient` and `AsyncBosBase`, under asyncio only. Otherwise as `FastTransport`."""
 
+    _new_builder = ClientBuilder
+
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request, and return once the head of the response has arrived."""
         _require_asyncio()
@@ -117,9 +115,6 @@ class AsyncFastTransport(_BaseFastTransport[Client], httpx.AsyncBaseTransport):
         exchange = _prepared(self._client(connect).request, request, total).build_streamed()
         response = await _awaited(exchange.__aenter__())
         return _as_httpx_response(response, _AsyncBody(exchange, response))
-
-    def _start(self, multithreaded: bool, connect: float | None) -> Client:
-        return _configured(ClientBuilder(), self._trust, connect).runtime_multithreaded(multithreaded).build()
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -188,7 +183,7 @@ def _trust(verify: bool | str | os.PathLike[str]) -> bool | bytes:
     return authorities
 
 
-def _configured(builder: _AnyClientBuilder, trust: bool | bytes, connect: float | None) -> _AnyClientBuilder:
+def _configured(builder: _ClientBuilder, trust: bool | bytes, connect: float | None) -> _ClientBuilder:
     builder = builder.follow_redirects(False).no_proxy().default_cookie_store(False)
     builder = builder.gzip(False).brotli(False).zstd(False).deflate(False)  # httpx decodes the body
     builder = builder.max_connections(_MAX_CONNECTIONS).pool_idle_timeout(_KEEP_IDLE)
@@ -207,8 +202,8 @@ def _require_asyncio() -> None:
 
 
 def _prepared(
-    begin: Callable[[str, str], _AnyRequestBuilder], request: httpx.Request, total: float | None
-) -> _AnyRequestBuilder:
+    begin: Callable[[str, str], _RequestBuilder], request: httpx.Request, total: float | None
+) -> _RequestBuilder:
     """Begin a request of the engine, with headers, body and time limit."""
     try:
         builder = begin(request.method, str(request.url))
