@@ -1,4 +1,4 @@
-"""One async client in several event loops: one after another, at the same time, of asyncio and of trio."""
+"""Clients and event loops: one after another, at the same time, of asyncio and of trio; and the end of a client."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from functools import partial
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import httpx
 import pytest
 
-from bosbase_wrapper import AsyncBosBase, AsyncCollection, AuthResult, BosBaseError
+from bosbase_wrapper import AsyncBosBase, AsyncCollection, AuthResult, BosBase, BosBaseError
 
 from .raw_server import RawServer, sound
 
@@ -88,6 +89,28 @@ def test_closing_in_one_loop_is_for_all(server: RawServer) -> None:
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.close()
     server.wait_for_no_connections()
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_closing_ends_the_connections_of_this_loop_at_once(server: RawServer, backend: str) -> None:
+    """Not only when the loop ends."""
+
+    async def main() -> None:
+        client = AsyncBosBase(server.url)
+        await client.collection("users").auth_with_token("tok")
+        await client.aclose()
+        await anyio.to_thread.run_sync(server.wait_for_no_connections)
+
+    anyio.run(main, backend=backend)
+
+
+def test_closing_a_sync_client_ends_its_connections(server: RawServer) -> None:
+    """The client is still referred to afterwards."""
+    client = BosBase(server.url)
+    client.collection("users").auth_with_token("tok")
+    client.close()
+    server.wait_for_no_connections()
+    assert client.base_url == server.url
 
 
 # Python may warn of it, as of a file that nobody closes.
