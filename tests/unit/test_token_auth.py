@@ -8,6 +8,7 @@ import logging
 import os
 import pickle
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -508,6 +509,20 @@ def test_a_stored_session_is_used_without_a_sign_in(driver: Driver, collection: 
         200
     }
     assert server.sign_ins == []
+
+
+def test_a_stored_session_is_used_until_it_expires() -> None:
+    """Then the next request signs in. One without an end is used for ever."""
+    for lives, sign_ins in ((2, 1), (None, 0)):
+        server, held = Server(), session(lives=lives)
+        server.valid = {held.token}
+        auth = THREADS.token_auth(server, store=stored(held), leeway=0)
+        assert statuses(THREADS.get(auth, server)) == {200}
+        assert server.sign_ins == []
+        while lives is not None and not held.is_expired():
+            time.sleep(0.05)
+        assert statuses(THREADS.get(auth, server)) == {200}
+        assert len(server.sign_ins) == sign_ins
 
 
 USER = Record({"id": "r1", "collectionId": "c1", "collectionName": "users"})
