@@ -20,6 +20,7 @@ _BLAMED_OFTEN: Final = 3  # after so many faults of its own, the server is not w
 _ESTIMATE_AFTER: Final = 10.0  # seconds of waiting
 _TELL_AFTER: Final = 4.0  # seconds; a shorter wait for a fault is not worth a line
 _RECENT_SECONDS: Final = 15.0
+_RULES: Final = "of the server (rules such as *:auth, *:bindToken, *:authWithToken, /api/)"
 _MOST_DROPS: Final = 4  # of a run: a proxy may close an idle connection, and a server may restart
 
 Pause = Callable[[float], None]
@@ -130,10 +131,11 @@ class Patience:
         hopeless = self._waited > _ESTIMATE_AFTER and needed > self._limit_seconds
         if hopeless or self._waited > self._limit_seconds:
             operation = request.url.path.rpartition("/")[2]
+            whose = "of the proxy in front of the server" if response.is_of_proxy else _RULES
             raise UnfinishedError(
                 f"A rate limit is in the way: {operation} responds with 429 after {self._passed} requests. With this "
-                f"limit the check takes about {max(needed, self._waited) / 60:.0f} minutes longer. Raise the limit for "
-                "the check (rules such as *:auth, *:bindToken, *:authWithToken, /api/), and run it again."
+                f"limit the check takes about {max(needed, self._waited) / 60:.0f} minutes longer. Raise the limit "
+                f"{whose} for the check, and run it again."
             )
         self._tell(f"The server limits requests (429); waiting {wait:.0f} s.")
         self._pause(wait)

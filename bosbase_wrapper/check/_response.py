@@ -48,9 +48,10 @@ class Response:
 
     @property
     def is_of_proxy(self) -> bool:
-        """Whether a proxy made it: an error as an HTML page, or a status that only gateways return."""
-        page = self.content_type == "text/html" and self.status in (401, 403, 406, 413, 429, 500)
-        return page or self.status in (502, 503, 504)
+        """Whether a proxy made it: an HTML page, a limit in words of its own, or a status that only gateways return."""
+        page = self.content_type == "text/html" and self.status in (401, 403, 406, 500)
+        in_words = self.content_type in ("text/html", "text/plain", "") and not self.is_json
+        return page or (in_words and self.status in (413, 429)) or self.status in (502, 503, 504)
 
     def field(self, *path: str) -> Any:
         """A field of the body, by its path. None if there is none."""

@@ -348,6 +348,42 @@ def test_a_proxy_that_limits_requests_with_503(world: World) -> None:
     assert (report.broken, left) == ([], 0), str(report)
 
 
+@pytest.mark.parametrize(
+    "limited",
+    [
+        Answer(429, b"local_rate_limited", [("Content-Type", "text/plain")]),
+        Answer(429, b"<html></html>", PAGE),
+        Answer(429),
+    ],
+    ids=["text", "page", "nothing"],
+)
+def test_a_rate_limit_of_a_proxy_is_no_fault_of_the_server(world: World, limited: Answer) -> None:
+    """Envoy, nginx and a CDN answer 429 in words of their own. It is waited for, and told if it takes too long."""
+    time = Time()
+    report, left = _examine(world, _limit(time, 5, 60, lambda: limited), time, FEW)
+    assert "A rate limit is in the way: " in _unfinished(report)
+    assert "in front of the server" in _unfinished(report)
+    assert left == 0
+    time = Time()
+    report, left = _examine(world, _limit(time, 30, 2, lambda: limited), time, FEW)
+    assert (report.exit_code(), left) == (0, 0), str(report)
+    assert time.now > 0
+
+
+def test_a_proxy_that_refuses_large_bodies_in_words_is_advice(world: World) -> None:
+    """Envoy answers 413 with text/plain."""
+
+    def spoil(request: Request, server: Sound) -> Answer:
+        large = Answer(413, b"Payload Too Large", [("Content-Type", "text/plain")])
+        return large if len(request.body) > 1 << 20 else server(request)
+
+    report, left = _examine(
+        world, spoil, checks=[check for check in CHECKS if check.name in ("large-body", "too-large")]
+    )
+    assert (report.exit_code(), left) == (0, 0), str(report)
+    assert "large-body" in {result.name for result in report.advice}
+
+
 def test_a_retry_after_is_waited_for(world: World) -> None:
     """Not shorter than the server asks. One of hours ends the run."""
     for asked, waited in (("7", 7.0), ("Wed, 25 Nov 2026 02:00:00 GMT", 1.0), ("7200", 2.0)):  # the last: to clean up

@@ -10,7 +10,8 @@ from ._spoil import Broken, dropped, of_done, of_errors, of_responses, of_sessio
 from ._wire import Request, Response, documented, error, json_response
 
 _PAGE: Final = b"<html><body>Bad Request</body></html>"
-_SLOW_DOWN: Final = Response(429, b"slow down", [("Content-Type", "text/plain")])
+# As text/plain, it could be a proxy's.
+_SLOW_DOWN: Final = Response(429, b'{"title":"slow down"}', [("Content-Type", "application/problem+json")])
 
 
 def _without_params(response: Response) -> Response:
