@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from contextlib import closing
+from threading import Thread
 from typing import Final
 
 import httpx
@@ -66,21 +68,40 @@ class Connection:
 
     def send(self, request: httpx.Request) -> Response:
         """One exchange. Raises NoResponseError, or UnfinishedError if the run takes too long."""
-        self.requests += 1
-        self._client.cookies.clear()
         started = self._clock()
         try:
-            with closing(self._client.send(request, stream=True, auth=None, follow_redirects=False)) as response:
-                content = _read(response, self._clock)
+            response = self.begin(request).result()
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-            failure = _failure(error)
             not_made = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
-        else:
-            seconds = self._clock() - started
-            self._note_time(seconds if len(request.content) < 1 << 20 else 0)
-            return Response(response.status_code, response.headers, content, seconds)
-        self._note_time(0.0 if not_made else self._clock() - started)
-        raise failure
+            self._note_time(0.0 if not_made else self._clock() - started)
+            raise _failure(error) from None
+        self._note_time(response.seconds if len(request.content) < 1 << 20 else 0)
+        return response
+
+    def begin(self, request: httpx.Request) -> Future[Response]:
+        """Begins an exchange in a thread of its own.
+
+        An interruption, as by Ctrl-C, is an exception anywhere in the main thread. In httpx it could leave a lock
+        locked for ever, and the clean-up would wait for it. A run that is interrupted leaves the thread behind.
+        """
+        self.requests += 1
+        future: Future[Response] = Future()
+
+        def exchange() -> None:
+            try:
+                future.set_result(self._exchange(request))
+            except BaseException as error:  # noqa: BLE001  # `result` raises it
+                future.set_exception(error)
+
+        Thread(target=exchange, daemon=True).start()
+        return future
+
+    def _exchange(self, request: httpx.Request) -> Response:
+        self._client.cookies.clear()
+        started = self._clock()
+        with closing(self._client.send(request, stream=True, auth=None, follow_redirects=False)) as response:
+            content = _read(response, self._clock)
+        return Response(response.status_code, response.headers, content, self._clock() - started)
 
     def _note_time(self, seconds: float) -> None:
         self.slowest = max(self.slowest, seconds)

@@ -454,6 +454,68 @@ def test_nothing_is_left_after_a_signal(world: World, number: int, sign: signal.
     assert _bound_by(world, account) == 0
 
 
+_IN_A_LOCK = """
+import threading
+import httpcore._synchronization as locks
+
+inside = {locks.ThreadLock.__enter__.__code__, locks.Lock.__enter__.__code__}
+count = 0
+
+def end_inside(frame, event, argument):
+    global count
+    if frame.f_code in inside and event == "c_return":  # the lock is taken, and the `with` block has not begun
+        count += 1
+        if count == NUMBER:
+            threading.setprofile(None)
+            sys.setprofile(None)
+            signal.raise_signal(signal.SIGTERM)
+
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as for a job in the background under nohup
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+sys.setprofile(end_inside)
+threading.setprofile(end_inside)
+sys.exit"""
+
+
+@pytest.mark.parametrize("number", [90, 91, 92, 93, 94])
+def test_a_signal_inside_a_lock_of_the_http_library_ends_the_run(world: World, number: int) -> None:
+    """An exception there would leave it locked for ever, and the clean-up would wait for it."""
+    account = world.account()
+    script = _SCRIPT.replace("sys.exit", _IN_A_LOCK.replace("NUMBER", str(number)))
+    arguments = [sys.executable, "-c", script, account.url, account.email]
+    environment = {**os.environ, "BOSBASE_PASSWORD": account.password}
+    process = subprocess.run(arguments, capture_output=True, env=environment, timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM, process.stderr
+    assert _bound_by(world, account) == 0
+
+
+def test_a_signal_while_several_requests_wait_ends_the_run(world: World) -> None:
+    """The run does not wait for the threads that send requests at the same moment."""
+    account = world.account("mfa")
+    waiting: list[Request] = []
+
+    def hang(request: Request, server: Sound) -> Answer:
+        if request.target == "/api/health":
+            waiting.append(request)
+            time.sleep(20)
+        return server(request)
+
+    script = _SCRIPT.replace("users", "mfaers")
+    environment = {**os.environ, "BOSBASE_PASSWORD": account.password}
+    with BrokenServer(world.server.url, hang) as url:
+        arguments = [sys.executable, "-c", script, url, account.email]
+        with subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+            while len(waiting) < 8:
+                assert process.poll() is None
+                time.sleep(0.02)
+            began = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert time.monotonic() - began < 15
+    assert _bound_by(world, account) == 0
+
+
 def test_nothing_is_left_when_the_server_answers_rubbish(world: World) -> None:
     """A server that does what it is asked and answers nonsense: it is blamed, and the tokens are gone."""
 
