@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from typing import Final
 
 import httpx
 
 from bosbase_wrapper._options import is_loopback
 
-from ._connection import NoResponseError
 from ._document import SIGN_IN, UNBIND
 from ._probe import NotTriedError, Probe
 from ._secrets import new_token
@@ -25,7 +23,7 @@ def account(probe: Probe) -> None:
     """The account may bind tokens and sign in with them."""
     probe.advise(not probe.facts.refusal, f"most of the API cannot be tried: {probe.facts.refusal}")
     hint = "sign-ins end in 403; on PostgreSQL a rule with a boolean (verified = true) allows nobody"
-    probe.advise(probe.mode != 403, hint)
+    probe.advise(probe.facts.mode != 403, hint)
 
 
 def plain_http(probe: Probe) -> None:
@@ -41,7 +39,7 @@ def mfa_by_password_alone(probe: Probe) -> None:
     probe.require_mfa()
     token = new_token()
     probe.bind(token)
-    response = probe.sign_in(token, mfaId=probe.password_mfa_id())
+    response = probe.sign_in(token, mfa_id=probe.password_mfa_id())
     hint = "whoever knows the password binds a token, and has both factors; the extension can refuse that (MFA_BIND)"
     probe.advise(response.status != 200, hint)
 
@@ -62,16 +60,15 @@ def told_apart_by_time(probe: Probe) -> None:
 def mfa_id_at_once(probe: Probe) -> None:
     """An mfaId works once, also for requests at the same moment."""
     probe.require_mfa()
-    path = probe.document.path(SIGN_IN, probe.account.collection)
+    path, connection = probe.path(SIGN_IN), probe.connection
     content = json.dumps({"token": probe.token, "mfaId": probe.password_mfa_id()}).encode()
-    connection = probe.session.connection
-    try:
-        # The first of the two opens the connections, which takes time.
-        for method, target, body in (("GET", "/api/health", b""), ("POST", path, content)):
-            requests = [connection.request(method, target, body) for _ in range(_AT_ONCE)]
-            statuses = [one.result().status for one in list(map(connection.begin, requests))]
-    except httpx.HTTPError:
-        raise NotTriedError("the server does not answer several requests at once") from None
+    statuses: list[int] = []
+    # The first of the two opens the connections, which takes time.
+    for method, target, body in (("GET", "/api/health", b""), ("POST", path, content)):
+        begun = [connection.begin(connection.request(method, target, body)) for _ in range(_AT_ONCE)]
+        statuses = [one.result().status for one in begun]
+    if 0 in statuses:
+        raise NotTriedError("the server does not answer several requests at once")
     times = statuses.count(200)
     probe.advise(times <= 1, f"one mfaId signed in {times} times, for {_AT_ONCE} requests at the same moment")
 
@@ -81,7 +78,7 @@ def mfa_id_at_once(probe: Probe) -> None:
 
 def slow(probe: Probe) -> None:
     """Each response arrives within seconds."""
-    slowest = probe.session.connection.slowest
+    slowest = probe.connection.slowest
     probe.advise(slowest < _SLOW_SECONDS, f"the slowest response took {slowest:.0f} s")
 
 
@@ -97,11 +94,10 @@ def wrong_passwords(probe: Probe) -> None:
 
 
 def _expect_a_limit(probe: Probe, operation: str, rules: str) -> None:
-    path = probe.document.path(operation, probe.account.collection)
-    connection, limited, tries = probe.session.connection, probe.session.patience.limited, 0
-    while not limited and tries < _TRIES:
+    path, connection, tries = probe.path(operation), probe.connection, 0
+    while not connection.limited and tries < _TRIES:
         tries += 1
         content = json.dumps(probe.credentials(new_token(), password=new_token())).encode()
-        with suppress(NoResponseError):
-            limited = connection.send(connection.request("POST", path, content)).status == 429
-    probe.advise(limited, f"{tries} in a row without a 429; set a rate limit for {rules}")
+        if connection.attempt(connection.request("POST", path, content)).status == 429:
+            return
+    probe.advise(connection.limited, f"{tries} in a row without a 429; set a rate limit for {rules}")

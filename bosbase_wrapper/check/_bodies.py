@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import json
 from typing import Any, Final
-from urllib.parse import urlencode
 
-from ._connection import JSON, NoResponseError
+import httpx
+
+from ._connection import JSON
 from ._document import BIND, SIGN_IN, UNBIND
-from ._probe import NotTriedError, Probe
-from ._response import Response
+from ._probe import NotTriedError, Probe, ProxyError
 from ._secrets import new_token
-from ._session import ProxyError
 
 _NOT_TEXT: Final[tuple[Any, ...]] = (5, True, ["text"], {"text": "text"})
 _NO_TOKEN: Final = {"token": "required"}
-_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
-_MULTIPART: Final = {"Content-Type": "multipart/form-data; boundary=limit"}
 _TEXT: Final = {"Content-Type": "text/plain"}
+_WRONG_METHODS: Final = ("GET", "PUT", "PATCH", "DELETE")
 
 
 def _fields(probe: Probe) -> dict[str, tuple[str, ...]]:
     """The required fields of each operation that looks at its body."""
-    tried = (SIGN_IN,) if probe.facts.refusal else probe.document.operations
-    return {operation: tuple(probe.document.limits(operation)) for operation in tried}
+    tried = (SIGN_IN,) if probe.facts.refusal else probe.document.limits
+    return {operation: tuple(probe.document.limits[operation]) for operation in tried}
 
 
 def _body(probe: Probe, operation: str) -> dict[str, Any]:
@@ -32,24 +30,18 @@ def _body(probe: Probe, operation: str) -> dict[str, Any]:
     return {"token": token} if operation == SIGN_IN else probe.credentials(token)
 
 
-def _raw(probe: Probe, operation: str, body: dict[str, Any], **options: Any) -> Response:
-    """Sends a body as JSON, with other headers or to another collection."""
-    return probe.post_raw(operation, json.dumps(body).encode(), token=body.get("token"), **options)
-
-
 def required_fields(probe: Probe) -> None:
     """Each field is required, and an empty one is missing."""
     for operation, fields in _fields(probe).items():
         missing = dict.fromkeys(fields, "required")
         for content in ("", "null", "{}", json.dumps(dict.fromkeys(fields)), json.dumps(dict.fromkeys(fields, ""))):
-            response = probe.post_raw(operation, content.encode())
-            probe.invalid(response, f"{operation}, {content or 'an empty body'}", operation, **missing)
+            probe.invalid(operation, content.encode(), f"{operation}, {content or 'an empty body'}", missing)
         for field in fields:
             body = _body(probe, operation)
-            for rest in ({**body, field: ""}, {name: value for name, value in body.items() if name != field}):
-                what = f"{operation}, {field} {'empty' if field in rest else 'missing'}"
-                probe.invalid(probe.post(operation, rest), what, operation, **{field: "required"})
-    probe.invalid(probe.post_raw(SIGN_IN, b"", headers={}), "no content type and no body", SIGN_IN, **_NO_TOKEN)
+            probe.invalid(operation, {**body, field: ""}, f"{operation}, {field} empty", {field: "required"})
+            del body[field]
+            probe.invalid(operation, body, f"{operation}, {field} missing", {field: "required"})
+    probe.invalid(SIGN_IN, b"", "no content type and no body", _NO_TOKEN, headers={})
 
 
 def unreadable_body(probe: Probe) -> None:
@@ -57,49 +49,47 @@ def unreadable_body(probe: Probe) -> None:
     deep = '{"token":' + "[" * 1000 + "]" * 1000 + "}"
     for operation, fields in _fields(probe).items():
         for content in ("[]", '"text"', "5", "true", "{token:", '{"token"', deep):
-            response = probe.post_raw(operation, content.encode())
-            probe.error(response, f"{operation}, {content[:9]}", operation, "unreadable")
+            probe.refused(operation, content.encode(), f"{operation}, {content[:9]}", "unreadable")
         for field in fields:
             for value in _NOT_TEXT:
-                response = _raw(probe, operation, {**_body(probe, operation), field: value})
-                probe.error(response, f"{operation}, {field}: {json.dumps(value)}", operation, "unreadable")
+                body, what = {**_body(probe, operation), field: value}, f"{operation}, {field}: {json.dumps(value)}"
+                probe.refused(operation, body, what, "unreadable")
 
 
 def odd_text(probe: Probe) -> None:
     """Invalid UTF-8, half a surrogate pair and repeated fields do no harm."""
     token = new_token()
-    half_a_letter = f'{{"token":"{token}\\ud800"}}'.encode()
-    no_utf8 = f'{{"token":"{token}'.encode() + b'\xff"}'
-    twice = f'{{"token":"{probe.facts.token or token}","token":"{token}"}}'.encode()
-    for what, content in (("half a letter", half_a_letter), ("no UTF-8", no_utf8), ("two tokens", twice)):
-        response = probe.post_raw(SIGN_IN, content)
-        probe.error(response, f"a token never bound, with {what}", SIGN_IN, "unreadable", "credentials")
+    bodies = {
+        "half a letter": f'{{"token":"{token}\\ud800"}}'.encode(),
+        "no UTF-8": f'{{"token":"{token}'.encode() + b'\xff"}',
+        "two tokens": f'{{"token":"{probe.facts.token or token}","token":"{token}"}}'.encode(),
+    }
+    for what, body in bodies.items():
+        probe.refused(SIGN_IN, body, f"a token never bound, with {what}", "unreadable", "credentials")
     for text in (f'{{"token":"{token}",}}', f"{{'token':'{token}'}}", f'{{"token":"{token}"'):
-        probe.error(probe.post_raw(SIGN_IN, text.encode()), "a body that is almost JSON", SIGN_IN, "unreadable")
+        probe.refused(SIGN_IN, text.encode(), "a body that is almost JSON", "unreadable")
 
 
 def order(probe: Probe) -> None:
     """Fields are validated before the credentials, and each invalid field is named."""
     probe.require_binding()
+    too_long = "p" * (probe.document.limits[BIND]["password"] + 1)
+    keys = {"email": "emailFormat", "password": "passwordLength", "token": "tokenLength"}
     for operation in (BIND, UNBIND):
-        too_long = {"password": "p" * (probe.document.limits(BIND)["password"] + 1)}
-        response = probe.calls[operation](new_token(probe.longest + 1), email="nobody", **too_long)
-        keys = {"email": "emailFormat", "password": "passwordLength", "token": "tokenLength"}
-        probe.invalid(response, f"{operation}, three invalid fields", operation, **keys)
-        response = probe.calls[operation](new_token(), email="nobody")
-        probe.invalid(response, f"{operation}, no email address", operation, email="emailFormat")
+        body = probe.credentials(new_token(probe.longest + 1), email="nobody", password=too_long)
+        probe.invalid(operation, body, f"{operation}, three invalid fields", keys)
+        body = probe.credentials(new_token(), email="nobody")
+        probe.invalid(operation, body, f"{operation}, no email address", {"email": "emailFormat"})
 
 
 def content_types(probe: Probe) -> None:
     """JSON is read with a charset, and other content types are refused."""
     body = {"token": probe.token}
     for kind in ("application/json; charset=utf-8", "application/json;charset=UTF-8"):
-        probe.signed_in(_raw(probe, SIGN_IN, body, headers={"Content-Type": kind}), f"a sign-in as {kind}")
+        probe.signed_in(probe.post(SIGN_IN, body, headers={"Content-Type": kind}), f"a sign-in as {kind}")
     for headers in (_TEXT, {"Content-Type": "application/octet-stream"}, {"Content-Type": "text/json"}, {}):
         kind = headers.get("Content-Type", "no content type")
-        probe.error(_raw(probe, SIGN_IN, body, headers=headers), f"a sign-in as {kind}", SIGN_IN, "contentType")
-    response = probe.post_raw(SIGN_IN, b"<x/>", headers={"Content-Type": "application/xml"})
-    probe.invalid(response, "a sign-in as XML without fields", SIGN_IN, **_NO_TOKEN)
+        probe.refused(SIGN_IN, body, f"a sign-in as {kind}", "contentType", headers=headers)
 
 
 def other_types(probe: Probe) -> None:
@@ -107,48 +97,41 @@ def other_types(probe: Probe) -> None:
     known, token = probe.token, new_token()
     for operation, named in ((BIND, token), (UNBIND, known)):
         body = probe.credentials(named)
-        response = _raw(probe, operation, body, headers=_TEXT)
-        probe.error(response, f"{operation} as text/plain", operation, "contentType")
-        for method in ("PUT", "PATCH", "DELETE"):
-            _is_lost(probe, method, probe.document.segment(operation), json.dumps(body).encode())
-    probe.unknown(probe.sign_in(token), "after that, the token that was to be bound")
-    probe.signed_in(probe.sign_in(known), "after that, the token that was to be unbound")
+        probe.refused(operation, body, f"{operation} as text/plain", "contentType", headers=_TEXT)
+        for method in _WRONG_METHODS[1:]:
+            _is_lost(probe, method, operation, json.dumps(body).encode())
+    probe.unknown(token, "after that, the token that was to be bound")
+    probe.known(known, "after that, the token that was to be unbound")
 
 
 def forms(probe: Probe) -> None:
     """The three operations read forms."""
     probe.require_binding()
-    for kind, send in (("form", _form), ("multipart form", _multipart)):
+    for kind in ("form", "multipart form"):
         token = new_token()
-        probe.done(send(probe, BIND, probe.credentials(token)), f"binding by a {kind}")
-        probe.signed_in(send(probe, SIGN_IN, {"token": token}), f"a sign-in by a {kind}")
-        probe.done(send(probe, UNBIND, probe.credentials(token)), f"unbinding by a {kind}")
-        probe.unknown(probe.sign_in(token), f"unbound by a {kind}")
-
-
-def _form(probe: Probe, operation: str, fields: dict[str, str]) -> Response:
-    return probe.post_raw(operation, urlencode(fields).encode(), token=fields["token"], headers=_FORM)
-
-
-def _multipart(probe: Probe, operation: str, fields: dict[str, str]) -> Response:
-    part = '--limit\r\nContent-Disposition: form-data; name="{}"\r\n\r\n{}\r\n'
-    content = "".join(part.format(name, value) for name, value in fields.items()) + "--limit--\r\n"
-    return probe.post_raw(operation, content.encode(), token=fields["token"], headers=_MULTIPART)
+        steps = ((BIND, probe.credentials(token)), (SIGN_IN, {"token": token}), (UNBIND, probe.credentials(token)))
+        for operation, fields in steps:
+            parts = {"data": fields} if kind == "form" else {"files": {name: (None, fields[name]) for name in fields}}
+            form = httpx.Request("POST", probe.account.url, **parts)
+            headers = {"Content-Type": form.headers["Content-Type"]}
+            response = probe.post(operation, form.read(), token=token, headers=headers)
+            wanted = probe.facts.mode if operation == SIGN_IN else 204
+            probe.status(response, f"{operation} by a {kind}", wanted)
+        probe.unknown(token, f"unbound by a {kind}")
 
 
 def ignored(probe: Probe) -> None:
     """Unknown fields and parameters, bytes after the JSON and an invalid Authorization are ignored."""
     token = probe.token
     body, binding = {"token": token}, probe.credentials(token)
-    probe.signed_in(probe.post_raw(SIGN_IN, json.dumps(body).encode() + b" and more"), "bytes after the JSON")
+    probe.signed_in(probe.post(SIGN_IN, json.dumps(body).encode() + b" and more"), "bytes after the JSON")
     probe.signed_in(probe.post(SIGN_IN, {**body, "unknown": [1]}), "an unknown field")
-    response = probe.sign_in(token, query={"unknown": "x", "expand": "unknown"})
-    probe.signed_in(response, "an unknown parameter and an unknown relation")
+    probe.known(token, "an unknown parameter and relation", query={"unknown": "x", "expand": "unknown"})
     headers = {**JSON, "Authorization": "Bearer garbage"}
-    probe.signed_in(probe.post(SIGN_IN, body, headers=headers), "an invalid Authorization, signing in")
-    probe.done(probe.post(BIND, binding, headers=headers), "an invalid Authorization, binding")
+    probe.known(token, "an invalid Authorization, signing in", headers=headers)
+    probe.status(probe.post(BIND, binding, headers=headers), "an invalid Authorization, binding", 204)
     content = json.dumps({**binding, "unknown": {}}).encode() + b" and more"
-    probe.done(probe.post_raw(BIND, content, token=token), "an unknown field and bytes more, binding")
+    probe.status(probe.post(BIND, content, token=token), "an unknown field and bytes more, binding", 204)
 
 
 def large_body(probe: Probe) -> None:
@@ -163,59 +146,50 @@ def large_body(probe: Probe) -> None:
 
 def body_alone(probe: Probe) -> None:
     """A token is read from the body only, because logs contain queries."""
-    response = probe.post_raw(SIGN_IN, b"{}", query={"token": probe.token})
-    probe.invalid(response, "a bound token in the query", SIGN_IN, **_NO_TOKEN)
-    response = probe.post_raw(SIGN_IN, b"{}", headers={**JSON, "Authorization": f"Bearer {probe.token}"})
-    probe.invalid(response, "a bound token in the Authorization", SIGN_IN, **_NO_TOKEN)
-    _is_lost(probe, "GET", probe.document.segment(SIGN_IN), query={"token": probe.token})
+    query, headers = {"token": probe.token}, {**JSON, "Authorization": f"Bearer {probe.token}"}
+    probe.invalid(SIGN_IN, {}, "a bound token in the query", _NO_TOKEN, query=query)
+    probe.invalid(SIGN_IN, {}, "a bound token in the Authorization", _NO_TOKEN, headers=headers)
+    _is_lost(probe, "GET", SIGN_IN, query=query)
 
 
 def wrong_path(probe: Probe) -> None:
     """A wrong method or path returns 404, never 405."""
-    for segment in map(probe.document.segment, probe.document.operations):
-        for method in ("GET", "PUT", "PATCH", "DELETE"):
+    for segment in probe.document.segments.values():
+        for method in _WRONG_METHODS:
             _is_lost(probe, method, segment)
         _is_lost(probe, "POST", f"{segment}s", b"{}")
-        response = probe.request("OPTIONS", probe.session.path(segment), headers={})
-        probe.done(response, f"OPTIONS {segment}")
-    response = probe.request("POST", f"/api/collections//{probe.document.segment(SIGN_IN)}", b"{}")
-    # A gateway in front of the server may join the two slashes.
-    probe.expect(response.status in (301, 307, 308, 404), f"a path with //: {probe.seen(response)}, not 307")
+        probe.status(probe.request("OPTIONS", probe.path(segment), headers={}), f"OPTIONS {segment}", 204)
 
 
-def _is_lost(
-    probe: Probe, method: str, segment: str, content: bytes = b"", query: dict[str, str] | None = None
-) -> None:
-    response = probe.request(method, probe.session.path(segment), content, query=query)
-    lost = response.status == response.field("status") == 404 and response.field("data") == {}
-    kept = lost and response.is_envelope and response.text("message") != ""
+def _is_lost(probe: Probe, method: str, segment: str, content: bytes = b"", **options: Any) -> None:
+    response = probe.request(method, probe.path(segment), content, **options)
+    envelope = {"data": {}, "message": response.text("message"), "status": 404}
+    kept = response.status == 404 and response.json == envelope and envelope["message"] != ""
     probe.expect(kept, f"{method} {segment}: {probe.seen(response)}, not 404 with the error envelope")
 
 
 def unknown_collection(probe: Probe) -> None:
     """A collection that does not exist, or has no accounts, returns 404 before any other error."""
     name = f"none_{new_token()[-12:]}"
-    response = probe.sign_in(new_token(), collection=f"{name}'\"; \u00e9%--")
-    probe.error(response, "a sign-in in a collection with an odd name", SIGN_IN, "unknown")
-    for operation in probe.document.operations:
+    odd = f"{name}'\"; \u00e9%--"
+    probe.refused(SIGN_IN, {"token": new_token()}, "a collection with an odd name", "unknown", collection=odd)
+    for operation in probe.document.segments:
         for body in (_body(probe, operation), {}):
-            response = probe.post(operation, body, collection=name)
-            probe.error(response, f"{operation} in an unknown collection", operation, "unknown")
-        response = probe.post_raw(operation, b"text", headers=_TEXT, collection=name)
-        probe.error(response, f"{operation} in an unknown collection, unreadable", operation, "unknown")
-        response = probe.post(operation, _body(probe, operation), collection="_authOrigins")
-        probe.error(response, f"{operation} in a collection without accounts", operation, "noAuth", "unknown")
+            probe.refused(operation, body, f"{operation} in an unknown collection", "unknown", collection=name)
+        what = f"{operation} in an unknown collection, unreadable"
+        probe.refused(operation, b"text", what, "unknown", headers=_TEXT, collection=name)
+        body, what = _body(probe, operation), f"{operation} in a collection without accounts"
+        probe.refused(operation, body, what, "noAuth", "unknown", collection="_authOrigins")
 
 
 def too_large(probe: Probe) -> None:
     """A body of 33 MiB returns 413."""
     content = b'{"token":"' + b"a" * (33 << 20) + b'"}'
-    request = probe.session.connection.request("POST", probe.document.path(SIGN_IN, probe.account.collection), content)
-    try:
-        response = probe.session.connection.send(request)
-    except NoResponseError:
-        raise NotTriedError("the connection ended before the response could be read, which is allowed") from None
-    if response.is_of_proxy or response.status == 429:
-        raise NotTriedError(f"the response is {response.status}, of a proxy or a rate limit")
-    probe.session.rules.observe(SIGN_IN, response, {})
-    probe.error(response, "a body of 33 MiB", SIGN_IN, "tooLarge")
+    path = probe.path(SIGN_IN)
+    response = probe.connection.attempt(probe.connection.request("POST", path, content))
+    if response.is_of_proxy or response.status in (0, 429):
+        raise NotTriedError(f"{probe.seen(response)}: of a proxy or a rate limit, which is allowed")
+    probe.rules.observe(SIGN_IN, response, httpx.QueryParams())
+    expected = probe.document.errors[SIGN_IN]["tooLarge"]
+    kept = response.status == 413 and response.json == expected
+    probe.expect(kept, f"a body of 33 MiB: {probe.seen(response)}, not 413 {expected['message']!r}")

@@ -1,18 +1,20 @@
-"""openapi.yaml: the paths, the limits, the error messages and the schemas that the checks compare with."""
+"""openapi.yaml, and the rules that every response must satisfy by it."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, cast
-from urllib.parse import quote
 
+import httpx
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
-from ._response import as_object
+from ._connection import Response, as_object
+from ._report import Outcome, Result
 
 BIND: Final = "bindToken"
 UNBIND: Final = "unbindToken"
@@ -21,90 +23,109 @@ SIGN_IN: Final = "authWithToken"
 # A wheel has the document in the package. An editable install has it at the root of the repository.
 _PLACES: Final = (files("bosbase_wrapper") / "openapi.yaml", Path(__file__).parents[2] / "openapi.yaml")
 
+RULES: Final = {
+    "answered": "Every request gets a response",
+    "documented-status": "Every response has a status that openapi.yaml documents",
+    "content-type": "Every response with a body is application/json",
+    "answer-shape": "Every body has the schema of openapi.yaml",
+    "envelope-status": "The `status` in an error is the status of the response",
+    "empty-204": "A 204 has no body",
+    "no-secret": "No password, token, hash, JWT or mfaId is returned in a place where it does not belong",
+    "no-cookie": "No response sets a cookie, except for a load balancer's",
+}
+# Cookies of well-known gateways, which route a client to the same server or detect robots.
+_BALANCER: Final = re.compile(
+    "AWSALB|AWSELB|GCLB|ARRAffinity|BIGipServer|INGRESSCOOKIE|SERVERID|ROUTEID|__cf|cf_|incap_|visid_incap|nlbi_|ak_|bm_"
+)
+
 
 class Document:
-    """The document. An error example is found by its operation and its key."""
+    """The document. Its operations are found by their operationId.
+
+    `segments` has the last segment of each path, `errors` the bodies by the keys of their examples, `limits` the
+    most bytes of each required field, and `statuses` a validator for each documented status.
+    """
 
     def __init__(self) -> None:
-        text = next(place for place in _PLACES if place.is_file()).read_text(encoding="utf-8")
-        self.raw: Final[dict[str, Any]] = yaml.safe_load(text)
-        self._paths: Final[dict[str, str]] = {
-            path["post"]["operationId"]: name for name, path in self.raw["paths"].items()
-        }
-        self._operations: Final = {path["post"]["operationId"]: path["post"] for path in self.raw["paths"].values()}
-        self._validators: Final = {
-            name: {int(status): self._validator(response) for status, response in operation["responses"].items()}
-            for name, operation in self._operations.items()
-        }
-        self.operations: Final = tuple(self._operations)
-        self.words: Final = json.dumps([self._operations, self.raw["components"]])
-        self.messages: Final = frozenset(
-            error["message"] for name in self.operations for error in self._errors(name).values()
-        )
-        record = self.raw["components"]["schemas"]["AuthRecord"]["properties"]
-        self.record_fields: Final = frozenset(record) - {"expand"}  # the API's own
-        self.names: Final = frozenset(
-            name for schema in self.raw["components"]["schemas"].values() for name in schema["properties"]
-        )
+        self.text: Final = next(place for place in _PLACES if place.is_file()).read_text(encoding="utf-8")
+        self.raw: Final[dict[str, Any]] = yaml.safe_load(self.text)
+        self.segments: Final[dict[str, str]] = {}
+        self.limits: Final[dict[str, dict[str, int]]] = {}
+        self.errors: Final = defaultdict[str, dict[str, dict[str, Any]]](dict)
+        self.statuses: Final = defaultdict[str, dict[int, Draft202012Validator]](dict)
+        whole = _resolved(self.raw, self.raw)
+        for path, operations in whole["paths"].items():
+            operation = operations["post"]
+            name = operation["operationId"]
+            self.segments[name] = path.rpartition("/")[2]
+            body = operation["requestBody"]["content"]["application/json"]["schema"]
+            self.limits[name] = {field: body["properties"][field]["maxLength"] for field in body["required"]}
+            for status, response in operation["responses"].items():
+                content = response.get("content", {}).get("application/json", {})
+                self.statuses[name][int(status)] = Draft202012Validator(content.get("schema", {}))
+                examples = content.get("examples", {}).items()
+                self.errors[name] |= {key: example["value"] for key, example in examples}
+        schemas: dict[str, Any] = whole["components"]["schemas"]
+        self.record_fields: Final = frozenset(schemas["AuthRecord"]["properties"]) - {"expand"}  # the API's own
+        self._names: Final = {name for schema in schemas.values() for name in schema["properties"]}
 
-    def path(self, operation: str, collection: str) -> str:
-        """The path of an operation."""
-        return self._paths[operation].replace("{collection}", quote(collection, safe="", errors="replace"))
-
-    def segment(self, operation: str) -> str:
-        """The last segment of an operation's path."""
-        return self._paths[operation].rpartition("/")[2]
-
-    def error(self, operation: str, key: str) -> dict[str, Any]:
-        """The error body in an operation's example with this key."""
-        return self._errors(operation)[key]
-
-    def field_error(self, operation: str, field: str, key: str) -> dict[str, Any]:
-        """What the example with this key says of a field."""
-        return as_object(self.error(operation, key)["data"][field])
-
-    def messages_of(self, operation: str, status: int) -> frozenset[str]:
-        """The messages of an operation's errors with one status."""
-        errors = self._errors(operation).values()
-        return frozenset(error["message"] for error in errors if error["status"] == status)
-
-    def limits(self, operation: str) -> dict[str, int]:
-        """The most bytes of each required field of an operation's body."""
-        body = self._of(self._operations[operation]["requestBody"])["content"]["application/json"]["schema"]
-        schema = self._of(body)
-        return {name: schema["properties"][name]["maxLength"] for name in schema["required"]}
-
-    def statuses(self, operation: str) -> frozenset[int]:
-        """The documented statuses of an operation."""
-        return frozenset(self._validators[operation])
-
-    def faults(self, operation: str, status: int, body: Any) -> list[str]:
-        """What is wrong with a JSON body: the place and the rule, never the value, which may be a secret."""
-        errors = cast("Iterable[ValidationError]", self._validators[operation][status].iter_errors(body))  # pyright: ignore[reportUnknownMemberType]  # jsonschema has no types of its own
+    def faults(self, operation: str, response: Response) -> list[str]:
+        """What is wrong with a body: the place and the rule, never the value, which may be a secret."""
+        if not response.is_json:
+            return ["no JSON"]
+        validator = self.statuses[operation][response.status]
+        errors = cast("Iterable[ValidationError]", validator.iter_errors(response.json))  # pyright: ignore[reportUnknownMemberType]  # jsonschema has no types of its own
         return sorted({f"{self._place(error.absolute_path)} breaks {error.validator}" for error in errors})
 
     def _place(self, path: Iterable[str | int]) -> str:
-        known = (str(part) if part in self.names or isinstance(part, int) else "*" for part in path)
+        known = (str(part) if part in self._names or isinstance(part, int) else "*" for part in path)
         return ".".join(known) or "the body"
 
-    def _errors(self, operation: str) -> dict[str, dict[str, Any]]:
-        return {
-            key: self._of(example)["value"]
-            for response in self._operations[operation]["responses"].values()
-            for key, example in self._json(response).get("examples", {}).items()
-            if "message" in self._of(example)["value"]
-        }
 
-    def _validator(self, response: dict[str, Any]) -> Draft202012Validator:
-        schema = self._json(response).get("schema", {})
-        return Draft202012Validator({**schema, "components": self.raw["components"]})
+def _resolved(document: Any, value: Any) -> Any:
+    """A value of the document with what its references name in their places."""
+    if isinstance(value, list):
+        return [_resolved(document, one) for one in value]
+    node, target = as_object(value), document
+    if "$ref" not in node:
+        return {name: _resolved(document, one) for name, one in node.items()} if node else value
+    for name in node["$ref"].removeprefix("#/").split("/"):
+        target = target[name]
+    return _resolved(document, target)
 
-    def _json(self, response: dict[str, Any]) -> dict[str, Any]:
-        return as_object(self._of(response).get("content", {}).get("application/json"))
 
-    def _of(self, value: dict[str, Any]) -> dict[str, Any]:
-        """The value that a reference names, or the value itself."""
-        while "$ref" in value:
-            _, _, kind, name = value["$ref"].split("/")
-            value = self.raw["components"][kind][name]
-        return value
+class Rules:
+    """Which responses broke which rule so far."""
+
+    def __init__(self, document: Document) -> None:
+        self._document: Final = document
+        self._faults: Final[dict[str, set[str]]] = {}
+
+    def ask(self, rule: str, kept: bool, place: str) -> None:
+        """Notes that a rule applied, and the place if it was broken."""
+        self._faults.setdefault(rule, set()).update(() if kept else (place,))
+
+    def results(self) -> Iterator[Result]:
+        """One result for each rule. A rule that never applied is not tried."""
+        for rule, what in RULES.items():
+            faults = sorted(self._faults.get(rule, ()))
+            if rule in self._faults:
+                yield Result(Outcome.BROKEN if faults else Outcome.OK, rule, what, "\n".join(faults[:10]))
+            else:
+                yield Result(Outcome.NOT_TRIED, rule, what, "there was no such response")
+
+    def observe(self, operation: str, response: Response, query: httpx.QueryParams) -> None:
+        """Checks a response of one of the three operations."""
+        place = f"{operation} {response.status}"
+        self.ask("no-cookie", all(map(_BALANCER.match, response.headers.get_list("Set-Cookie"))), place)
+        documented = response.status in self._document.statuses[operation]
+        self.ask("documented-status", documented, place)
+        if response.status == 204:
+            empty = not response.body and response.headers.get("Content-Length", "0") == "0"
+            self.ask("empty-204", empty, place)
+        elif documented and (response.body or "fields" not in query):  # BosBase: `fields=a:b` gives an empty 200
+            self.ask("content-type", response.content_type == "application/json", place)
+            faults = self._document.faults(operation, response)
+            self.ask("answer-shape", not faults, "\n".join(f"{place}: {fault}" for fault in faults))
+            if response.is_json and response.status >= 400 and response.field("mfaId") is None:
+                self.ask("envelope-status", response.field("status") == response.status, place)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+import re
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from time import monotonic
 from types import ModuleType
 from typing import Final
@@ -12,22 +15,27 @@ from typing import Final
 import httpx
 
 from bosbase_wrapper import _options
+from bosbase_wrapper._errors import ConfigurationError
 from bosbase_wrapper._http import make_client
 
 from . import _advice, _bodies, _sign_in, _tokens
-from ._connection import NoResponseError, Tell, UnfinishedError
-from ._probe import Facts, NotTriedError, Probe
+from ._connection import Response, Tell, UnfinishedError, as_object
+from ._document import BIND, RULES, SIGN_IN, UNBIND
+from ._probe import Account, Binding, Facts, NotTriedError, Probe, ProxyError, State
 from ._report import Outcome, Report, Result
-from ._rules import RULES
-from ._secrets import fingerprint
-from ._session import Account, ProxyError, Session, State
-from ._survey import survey
+from ._secrets import fingerprint, new_token
 
 MOST_REQUESTS: Final = 700  # of a run without `fuzz`, if no request is retried
 _REQUESTS_A_CHECK: Final = 12  # about
 _RUNS: Final = 3  # of a check, if the server has a passing fault meanwhile
 _RECOVERY_SECONDS: Final = 3.0
-_FINISHED: Final = "The run was finished"
+_LATE_SECONDS: Final = 2.0  # a bind without a response may still finish, and BosBase may still miss its new table
+_NAME: Final = re.compile(r"[\w-]{1,255}", re.ASCII)
+_TRIES: Final = 6  # of the first sign-in after the first bind ever
+_OTHER_NODES_SECONDS: Final = 2.0
+_NO_ENDPOINTS: Final = (
+    "This server has no custom-token endpoints. If it is a PocketBase, install the extension of this project."
+)
 
 
 @dataclass(frozen=True)
@@ -55,12 +63,12 @@ def _in(module: ModuleType) -> list[Check]:
 def state(probe: Probe) -> None:
     """Every token is as the responses said: what was refused changed nothing."""
     probe.require_binding()
-    own = [one for one in probe.session.bindings.items() if one[0].collection == probe.account.collection]
+    own = [one for one in probe.bindings.items() if one[0].collection == probe.account.collection]
     for binding, known in own:
         if known is State.BOUND:
-            probe.signed_in(probe.sign_in(binding.token), "a token that was bound")
+            probe.known(binding.token, "a token that was bound")
         elif known is not State.SENT and len(binding.token.encode()) <= probe.longest:
-            probe.unknown(probe.sign_in(binding.token), "a token that was unbound, or whose bind was refused")
+            probe.unknown(binding.token, "a token that was unbound, or whose bind was refused")
 
 
 LAST: Final = tuple(map(Check.of, (_advice.slow, _advice.wrong_sign_ins, _advice.wrong_passwords)))
@@ -69,7 +77,7 @@ CHECKS: Final = tuple(check for check in _ALL if check not in LAST)
 
 
 def run(
-    url: str, collection: str, email: str, password: str, *, fuzz: int | None = None, progress: Tell | None = None
+    url: str, collection: str, email: str, password: str, *, fuzz: int | None = None, progress: Tell = lambda _: None
 ) -> Report:
     """Checks a server with one ordinary account of it.
 
@@ -78,107 +86,229 @@ def run(
     waits. Raises ConfigurationError for a URL, a collection or an environment that is not usable.
     """
     account = Account(str(_options.base_url(url)), _options.collection_name(collection), email, password)
-    tell: Tell = progress or (lambda _: None)
     checks = list(CHECKS)
     if fuzz:
         from ._fuzz import fuzz_checks  # schemathesis takes a second to import
 
         checks += fuzz_checks(fuzz)
     with make_client(httpx.URL(account.url)) as client:
-        return run_checks(Session(account, client, tell=tell), checks, last=LAST, progress=tell)
+        return run_checks(Probe(account, client, tell=progress), checks, last=LAST)
 
 
-def run_checks(
-    session: Session, checks: Sequence[Check] = CHECKS, *, last: Sequence[Check] = (), progress: Tell = lambda _: None
-) -> Report:
+def run_checks(probe: Probe, checks: Sequence[Check] = CHECKS, *, last: Sequence[Check] = ()) -> Report:
     """Runs checks in the given order, which does not matter, and those of `last` when nothing is bound any more."""
-    report = Report(session.account.url, session.account.collection)
+    report = Report(probe.account.url, probe.account.collection)
     started = monotonic()
-    session.patience.expected = (len(checks) + 1) * _REQUESTS_A_CHECK
-    facts: list[Facts] = []
-
-    def try_all(some: Sequence[Check]) -> None:
-        try:
-            facts.append(facts[0] if facts else survey(session))
-            for number, check in enumerate(some, 1):
-                progress(f"[{number}/{len(some)}] {check.what}")
-                report.results.append(_try(check, session, facts[0]))
-        except (UnfinishedError, NoResponseError, ProxyError) as error:
-            _stop(report, error, [*some, *last])
-
+    first = [*checks, Check.of(state)]
+    probe.connection.expected = len(first) * _REQUESTS_A_CHECK
     try:
-        try_all([*checks, Check.of(state)])
+        stopped = _try_all(first, probe, report)
     finally:
-        _clean_up(session, report)
-    if not report.unfinished:
-        try_all(last)
-    _add_not_reached(report, {check.name: check.what for check in last})
-    if not any(result.name == "finished" for result in report.results):
-        report.results.append(Result(Outcome.OK, "finished", _FINISHED))
-    _add_rules(session, report)
-    report.requests, report.seconds = session.connection.requests, monotonic() - started
+        left_behind = _clean_up(probe)
+    if not stopped and not left_behind.detail:
+        stopped = _try_all(last, probe, report)
+    expected = {check.name: check.what for check in (*first, *last)}
+    rules: list[Result] = []
+    if report.results:
+        answered = not probe.connection.drops_requests
+        probe.rules.ask("answered", answered, "connections end without a response, again and again")
+        rules = list(probe.rules.results())
+    else:  # the responses of a survey say too little
+        expected |= RULES
+    report.results.append(
+        Result(Outcome.UNFINISHED if stopped else Outcome.OK, "finished", "The run was finished", stopped)
+    )
+    report.results.append(left_behind)
+    done = {result.name for result in report.results}
+    # Those that were not reached are named too, so that a CI system sees every check in every run.
+    report.results += [Result(Outcome.NOT_REACHED, name, what) for name, what in expected.items() if name not in done]
+    report.results += rules
+    report.requests, report.seconds = probe.connection.requests, monotonic() - started
     return report
 
 
-def _try(check: Check, session: Session, facts: Facts, runs: int = _RUNS) -> Result:
+def _try_all(checks: Sequence[Check], probe: Probe, report: Report) -> str:
+    """Runs checks, the first of a run after a survey. Returns why they could not be finished, or ""."""
+    try:
+        if not report.results:
+            probe.facts = _survey(probe)
+        for number, check in enumerate(checks, 1):
+            probe.tell(f"[{number}/{len(checks)}] {check.what}")
+            report.results.append(_try(check, probe))
+    except (UnfinishedError, ProxyError) as error:
+        report.refused = isinstance(error, UnfinishedError) and error.refused
+        return str(error)
+    return ""
+
+
+def _survey(probe: Probe) -> Facts:
+    """Finds out about the account, and binds the token that the checks share.
+
+    The first request holds no password. Raises UnfinishedError if no check could be tried.
+    """
+    _recognize(probe, probe.sign_in(new_token()))
+    unbound = probe.unbind(new_token())
+    login = probe.password_login()
+    wrong = unbound.json == probe.document.errors[UNBIND]["credentials"]
+    if wrong and login.status not in (200, 401, 403):  # a wrong password is no fault of the server
+        raise UnfinishedError("The server refuses the email and password.", refused=True)
+    before = as_object(login.field("record")) or None
+    token = new_token()
+    refusal = _refusal(probe, unbound, UNBIND) or _refusal(probe, probe.bind(token), BIND)
+    if refusal:
+        return Facts(refusal=refusal, record=before)
+    first = _first_sign_in(probe, token)
+    is_rule = first.status == 403 and first.text("message") == probe.document.errors[SIGN_IN]["rule"]["message"]
+    mode = first.status if is_rule or (first.status == 401 and first.text("mfaId")) else 200
+    opened = probe.sign_in(token, mfa_id=probe.password_login().text("mfaId") if mode == 401 else None)
+    collection_id, name = (opened.text("record", field) for field in ("collectionId", "collectionName"))
+    names = frozenset(one for one in (collection_id, name) if _NAME.fullmatch(one))
+    return Facts(token, mode, "", names, collection_id, before)
+
+
+def _recognize(probe: Probe, first: Response) -> None:
+    """Stops before a password is sent if the URL is not that of a BosBase, or if nothing can be tried."""
+    errors = probe.document.errors[SIGN_IN]
+    if first.json in (errors["unknown"], errors["noAuth"]):
+        raise UnfinishedError("There is no such auth collection.", refused=True)
+    probe.secrets.ignore(f"{first.body.decode(errors='replace')} {first.headers}")
+    if first.status == 400 and not probe.document.faults(SIGN_IN, first):
+        return
+    health = probe.request("GET", "/api/health", headers={})
+    if health.status != 200 or not {"message", "data"} <= as_object(health.json).keys():
+        to, kind = httpx.URL(first.headers.get("Location", "")), first.content_type or "no content type"
+        there = f"{to.scheme}://{to.netloc.decode()}" if to.host else "another path"
+        other = f"This is no BosBase server: it responds to a sign-in with {first.status} and {kind}. Is the URL right?"
+        away = f"This URL redirects ({first.status}) to {there}. Give the URL of the BosBase server itself."
+        raise UnfinishedError(away if 300 <= first.status < 400 else other)
+    if first.status == 404 and probe.post(BIND, {}).status == 404:
+        raise UnfinishedError(_NO_ENDPOINTS)
+
+
+def _refusal(probe: Probe, response: Response, operation: str) -> str:
+    """Why the server binds no token to this account: a documented 403, which is no fault of the server. Else ""."""
+    documented = {error["message"] for error in probe.document.errors[operation].values() if error.get("status") == 403}
+    message = response.text("message")
+    return message if response.status == 403 and message in documented else ""
+
+
+def _first_sign_in(probe: Probe, token: str) -> Response:
+    """BosBase may refuse sign-ins for 2 s after the first bind ever, and another node of it for longer."""
+    response, tries = probe.sign_in(token), 0
+    while response.status == 400 and tries < _TRIES:
+        tries += 1
+        probe.pause(0.5)
+        response = probe.sign_in(token)
+    if tries:
+        probe.pause(_OTHER_NODES_SECONDS)
+    probe.settled = response.status != 400
+    return response
+
+
+def _try(check: Check, probe: Probe, runs: int = _RUNS) -> Result:
     """Runs a check, and again if the server had a passing fault meanwhile, which may have changed a response."""
-    faults = session.patience.faults
-    result = _try_once(check, Probe(session, facts))
-    disturbed = session.patience.faults != faults
-    if result.outcome is not Outcome.BROKEN or not (disturbed or session.patience.had_fault_lately):
+    faults = probe.connection.faults
+    result = _try_once(check, probe)
+    disturbed = probe.connection.faults != faults
+    if result.outcome is not Outcome.BROKEN or not (disturbed or probe.connection.had_fault_lately):
         return result
     if runs > 1:
-        session.pause(_RECOVERY_SECONDS)
-        return _try(check, session, facts, runs - 1)
+        probe.pause(_RECOVERY_SECONDS)
+        return _try(check, probe, runs - 1)
     detail = f"the server had faults in each of {_RUNS} runs; in the last one: {result.detail}"
     return replace(result, outcome=Outcome.UNFINISHED, detail=detail) if disturbed else result
 
 
 def _try_once(check: Check, probe: Probe) -> Result:
+    probe.problems, probe.hints = [], []
     try:
         check.attempt(probe)
     except NotTriedError as reason:
         if not probe.problems:
             return Result(Outcome.NOT_TRIED, check.name, check.what, str(reason))
-    except NoResponseError as error:
-        probe.session.rules.ask("answered", False, "a request gets no response, again and again")
-        probe.problems.append(f"a request was left without a response ({error})")
     except ProxyError as error:
-        probe.hints.append(f"{error}; the rest of this check was not tried")
+        probe.advise(False, f"{error}; the rest of this check was not tried")
     outcome = Outcome.BROKEN if probe.problems else Outcome.ADVICE if probe.hints else Outcome.OK
     return Result(outcome, check.name, check.what, "\n".join(dict.fromkeys(probe.problems or probe.hints)))
 
 
-def _stop(report: Report, error: Exception, checks: Sequence[Check]) -> None:
-    """Names the checks that were not reached too, so that a CI system sees every check in every run."""
-    report.refused = isinstance(error, UnfinishedError) and error.refused
-    detail = f"The server does not answer ({error})." if isinstance(error, NoResponseError) else str(error)
-    report.results.append(Result(Outcome.UNFINISHED, "finished", _FINISHED, detail))
-    _add_not_reached(report, {check.name: check.what for check in checks})
-
-
-def _add_not_reached(report: Report, checks: Mapping[str, str]) -> None:
-    done = {result.name for result in report.results}
-    report.results += [Result(Outcome.NOT_REACHED, name, what) for name, what in checks.items() if name not in done]
-
-
-def _clean_up(session: Session, report: Report) -> None:
+def _clean_up(probe: Probe) -> Result:
+    left: list[str] = []
     try:
-        session.clean_up()
+        _unbind_all(probe, left)
     finally:
-        left = session.clean_up()  # goes on if the first was interrupted
+        _unbind_all(probe, left)  # goes on if the first was interrupted
     prints = ", ".join(map(fingerprint, left))
     detail = f"{len(left)} may still be bound; a superuser finds them in _token_bindings by tokenHash: {prints}"
-    outcome = Outcome.UNFINISHED if left else Outcome.OK if session.bindings else Outcome.NOT_REACHED
-    what = "Every token of the run is unbound again"
-    report.results.append(Result(outcome, "left-behind", what, detail if left else ""))
+    outcome = Outcome.UNFINISHED if left else Outcome.OK if probe.bindings else Outcome.NOT_REACHED
+    return Result(outcome, "left-behind", "Every token of the run is unbound again", detail if left else "")
 
 
-def _add_rules(session: Session, report: Report) -> None:
-    """The rules say nothing about a run that ended before its first check."""
-    if any(result.outcome in (Outcome.OK, Outcome.BROKEN, Outcome.ADVICE) for result in report.results):
-        kept = not session.patience.drops_connections
-        session.rules.ask("answered", kept, "connections end without a response, again and again")
-        report.results += session.rules.results()
-    else:
-        _add_not_reached(report, RULES)
+def _unbind_all(probe: Probe, left: list[str]) -> None:
+    """Unbinds all that may be bound, and adds the tokens that could not be unbound to `left`."""
+    probe.connection.renew()
+    pending = [binding for binding, known in probe.bindings.items() if known is not State.GONE]
+    if State.SENT in probe.bindings.values() or (pending and not probe.settled):
+        probe.pause(_LATE_SECONDS)
+    if pending and probe.connection.limited:
+        probe.tell("Unbinding the tokens of the run, as fast as the rate limit allows.")
+    for binding in sorted(pending, key=lambda binding: probe.bindings[binding] is State.FREE):
+        was_bound = probe.bindings[binding] is State.BOUND
+        if not _is_unbound(probe, binding, was_bound):
+            probe.pause(_LATE_SECONDS)
+            left += [] if _is_unbound(probe, binding, was_bound) else [binding.token]
+        probe.bindings[binding] = State.GONE
+
+
+def _is_unbound(probe: Probe, binding: Binding, was_bound: bool) -> bool:
+    try:
+        response = probe.unbind(binding.token, collection=binding.collection)
+        # A token that was refused for its form, or in a collection without the account, was never bound.
+        if response.status != 204:
+            return not was_bound and 400 <= response.status < 500
+        if not was_bound or probe.connection.limited:
+            return True
+        return probe.sign_in(binding.token, collection=binding.collection).status == 400
+    except ProxyError:
+        return not was_bound
+    except UnfinishedError:
+        return False
+
+
+def command(
+    url: str,
+    collection: str,
+    email: str,
+    password: str,
+    *,
+    json_output: bool = False,
+    report: Path | None = None,
+    junit: Path | None = None,
+    strict: bool = False,
+    fuzz: int | None = None,
+) -> int:
+    """Runs `bosbase-tokens check`. The table or the JSON goes to stdout, and everything else to stderr.
+
+    `report` and `junit` name files for HTML and JUnit XML. Returns 0 if nothing is broken; 1 if a check failed, the
+    server refuses the account, or with `strict` there is advice; 3 if the run could not be finished. Raises
+    ConfigurationError for wrong usage, and OSError with the file's name for a file that cannot be written.
+    """
+    files = [(path, render) for path, render in ((report, Report.to_html), (junit, Report.to_junit)) if path]
+    for path, _ in files:
+        if path.is_dir() or not path.parent.is_dir():
+            raise ConfigurationError(f"{path} must be a file in a folder that exists")
+    most = MOST_REQUESTS + 3 * 3 * (fuzz or 0)  # a case may bind, which is checked and unbound in the end
+    _tell(f"At most {most} requests, one of 33 MiB. Only random tokens are bound, and each is unbound again.")
+    found = run(url, collection, email, password, fuzz=fuzz, progress=_tell)
+    print(found.to_json() if json_output else found)  # this is the command's output
+    for path, render in files:
+        try:
+            path.write_text(render(found), encoding="utf-8")
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from None
+        _tell(f"The report is in {path}")
+    return found.exit_code(strict=strict)
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # progress is for people

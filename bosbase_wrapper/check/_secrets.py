@@ -11,23 +11,12 @@ from urllib.parse import unquote
 
 from bosbase_wrapper._tokens import generate_token
 
-from ._response import Response, as_object, jwt_part, texts
+from ._connection import Response, as_object, jwt_part, texts
 
 _PREFIX: Final = "bosbase-check"
 _RANDOM_LETTERS: Final = 48
 _PIECE: Final = 12  # letters of a random token that identify it
 _JWT: Final = re.compile(r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*")
-
-
-def new_token(length: int = 0, filler: str = "x") -> str:
-    """A random token, filled up at its end to `length` bytes if that is more."""
-    token = generate_token(_PREFIX)
-    return token + filler * ((length - len(token)) // len(filler.encode()))
-
-
-def fingerprint(token: str) -> str:
-    """The first 8 digits of a token's hash: a superuser finds the row of the table by it, and it is no secret."""
-    return hashlib.sha256(token.encode()).hexdigest()[:8]
 
 
 class Secrets:
@@ -40,50 +29,49 @@ class Secrets:
     def __init__(self, password: str, own_fields: frozenset[str], everyday: str) -> None:
         self._own_fields: Final = own_fields
         self._password: Final = _forms(password) if len(password) >= 8 else set[str]()
-        self._sent: Final[set[str]] = set()
-        self._issued: Final[set[str]] = set()
+        self._seen: Final[set[str]] = set()
         self.ignore(everyday)
 
     def ignore(self, everyday: str) -> None:
         """Forgets the password if it is part of an ordinary text."""
-        if any(form.casefold() in everyday.casefold() for form in self._password):
+        if _holds(everyday, self._password):
             self._password.clear()
 
     def remember(self, token: str) -> None:
         """Adds a token of `new_token`, whatever surrounds it."""
-        self._sent.update(_pieces(token))
+        self._seen.update(_pieces(token))
 
     def found_in(self, response: Response, token: str = "") -> list[str]:
         """The places of a response that hold a secret. `token` is the one in the request."""
-        issued = {text for text in (response.text("token"), response.text("mfaId")) if len(text) >= 8}
         head = " ".join(f"{name} {value}" for name, value in response.headers.multi_items())
-        own, others = self._parts(response)
+        record = as_object(response.field("record"))
+        own, others = [response.body.decode(errors="replace"), "\n".join(texts(response.json))], ""
+        if record:  # another field may hold anything but the request's own token
+            rest = {name: value for name, value in record.items() if name not in self._own_fields}
+            mine = {name: value for name, value in record.items() if name in self._own_fields}
+            own = ["\n".join(texts({**as_object(response.json), "record": mine, "meta": None}))]
+            others = "\n".join(texts([rest, response.field("meta")]))
+        issued = {text for text in (response.text("token"), response.text("mfaId")) if len(text) >= 8}
         for secret in issued:
             own = [text.replace(secret, "", 1) for text in own]  # a response may hold what it issues once
-        self._issued.update(issued)
+        self._seen.update(issued)
         in_body = any(map(self.are_in, own)) or _holds(others, _pieces(token))
         return ["a header"] * self.are_in(head) + ["the body"] * in_body
 
     def are_in(self, text: str) -> bool:
         """Whether a text holds a secret of the run, or a JWT of the server."""
-        jwts = _JWT.findall(text)
-        return any("collectionId" in jwt_part(jwt, 1) for jwt in jwts) or _holds(
-            text, self._password | self._sent | self._issued
-        )
-
-    def _parts(self, response: Response) -> tuple[list[str], str]:
-        """The texts of the API's own fields, and that of all others."""
-        record = as_object(response.field("record"))
-        if not response.is_json or not record:
-            return [response.content.decode(errors="replace"), _text(response.json)], ""
-        rest = {name: value for name, value in as_object(response.json).items() if name not in ("record", "meta")}
-        own = {name: value for name, value in record.items() if name in self._own_fields}
-        extra = {name: value for name, value in record.items() if name not in self._own_fields}
-        return [_text([rest, own])], _text([extra, response.field("meta")])
+        jwts = any("collectionId" in jwt_part(jwt, 1) for jwt in _JWT.findall(text))
+        return jwts or _holds(text, self._password | self._seen)
 
 
-def _text(value: object) -> str:
-    return "\n".join(texts(value))
+def new_token(length: int = 0) -> str:
+    """A random token, filled up at its end to `length` bytes if that is more."""
+    return generate_token(_PREFIX).ljust(length, "x")
+
+
+def fingerprint(token: str) -> str:
+    """The first 8 digits of a token's hash: a superuser finds the row of the table by it, and it is no secret."""
+    return hashlib.sha256(token.encode()).hexdigest()[:8]
 
 
 def _holds(text: str, secrets: Iterable[str]) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import httpx
 
-from bosbase_wrapper.check import CHECKS, LAST, Account, Check, Report, Session, run_checks
+from bosbase_wrapper.check import CHECKS, LAST, Account, Check, Probe, Report, run_checks
 from bosbase_wrapper.check._fuzz import fuzz_checks
 from bosbase_wrapper.server import LiveServer
 
@@ -74,7 +74,7 @@ class World:
     ) -> Report:
         """What the check says of the server with something spoiled; it does not wait for anything."""
         with BrokenServer(self.server.url, spoil) as url, httpx.Client(timeout=30, verify=False) as client:
-            session = Session(self.account(kind, url), client, pause=lambda _: None)
+            session = Probe(self.account(kind, url), client, pause=lambda _: None)
             last = LAST if checks is CHECKS else ()
             return run_checks(session, [*checks, *(fuzz_checks(fuzz) if fuzz else ())], last=last)
 

@@ -28,8 +28,8 @@ from bosbase_wrapper.check import (
     Account,
     Check,
     Outcome,
+    Probe,
     Report,
-    Session,
     command,
     run,
     run_checks,
@@ -59,7 +59,7 @@ def _examine(
 ) -> Report:
     """The report of a run that does not wait for anything."""
     with httpx.Client(timeout=30) as client:
-        return run_checks(Session(account, client, pause=pause), checks, last=LAST if checks is CHECKS else ())
+        return run_checks(Probe(account, client, pause=pause), checks, last=LAST if checks is CHECKS else ())
 
 
 def _names(report: Report, outcome: Outcome) -> set[str]:
@@ -411,7 +411,7 @@ def test_nothing_is_left_when_interrupted(world: World, numbers: tuple[int, ...]
     """At whatever request Ctrl-C comes, and also when it comes again while all is cleaned up."""
     account = world.account()
     with httpx.Client(transport=_Interrupting(*numbers)) as client, pytest.raises(KeyboardInterrupt):
-        run_checks(Session(account, client, pause=lambda _: None), CHECKS[:10])
+        run_checks(Probe(account, client, pause=lambda _: None), CHECKS[:10])
     assert _bound_by(world, account) == 0
 
 
