@@ -10,7 +10,7 @@ import httpx
 from bosbase_wrapper._options import is_loopback
 
 from ._document import SIGN_IN, UNBIND
-from ._probe import NotTriedError, Probe
+from ._probe import Probe
 from ._secrets import new_token
 
 _PAIRS: Final = 5
@@ -29,8 +29,7 @@ def account(probe: Probe) -> None:
 def plain_http(probe: Probe) -> None:
     """The connection is encrypted."""
     url = httpx.URL(probe.account.url)
-    if is_loopback(url.host):
-        raise NotTriedError("the server is on this machine")
+    probe.require(not is_loopback(url.host), "the server is on this machine")
     probe.advise(url.scheme == "https", "passwords and tokens travel unencrypted; use https")
 
 
@@ -67,8 +66,7 @@ def mfa_id_at_once(probe: Probe) -> None:
     for method, target, body in (("GET", "/api/health", b""), ("POST", path, content)):
         begun = [connection.begin(connection.request(method, target, body)) for _ in range(_AT_ONCE)]
         statuses = [one.result().status for one in begun]
-    if 0 in statuses:
-        raise NotTriedError("the server does not answer several requests at once")
+    probe.require(0 not in statuses, "the server does not answer several requests at once")
     times = statuses.count(200)
     probe.advise(times <= 1, f"one mfaId signed in {times} times, for {_AT_ONCE} requests at the same moment")
 

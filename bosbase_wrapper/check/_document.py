@@ -85,7 +85,7 @@ class Document:
 def _resolved(document: Any, value: Any) -> Any:
     """A value of the document with what its references name in their places."""
     if isinstance(value, list):
-        return [_resolved(document, one) for one in value]
+        return [_resolved(document, one) for one in value]  # pyright: ignore[reportUnknownVariableType]  # any YAML
     node, target = as_object(value), document
     if "$ref" not in node:
         return {name: _resolved(document, one) for name, one in node.items()} if node else value

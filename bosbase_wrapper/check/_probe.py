@@ -96,7 +96,6 @@ class Probe:
         everyday = f"{self.document.text} {account.email} {account.collection} {account.url}"
         self.secrets: Final = Secrets(account.password, self.document.record_fields, everyday)
         self.facts = Facts()
-        self.settled = False  # whether a token that was bound has signed in
         self.problems: list[str] = []
         self.hints: list[str] = []
         self.bindings: Final[dict[Binding, State]] = {}
@@ -195,16 +194,19 @@ class Probe:
         self.require_binding()
         return self.facts.token
 
+    def require(self, applies: bool, otherwise: str) -> None:
+        """Raises NotTriedError with a reason if the check does not apply."""
+        if not applies:
+            raise NotTriedError(otherwise)
+
     def require_binding(self) -> None:
         """Raises NotTriedError if no token can be bound."""
-        if self.facts.refusal:
-            raise NotTriedError(f"no token can be bound: {self.facts.refusal}")
+        self.require(not self.facts.refusal, f"no token can be bound: {self.facts.refusal}")
 
     def require_mfa(self) -> None:
         """Raises NotTriedError if the account needs no second factor."""
         self.require_binding()
-        if self.facts.mode != 401:
-            raise NotTriedError("the account needs no second factor")
+        self.require(self.facts.mode == 401, "the account needs no second factor")
 
     def bound_token(self, what: str = "a token", token: str = "") -> str:
         """Binds a token, a new one if none is given, and expects that it signs in."""
@@ -221,23 +223,20 @@ class Probe:
 
     def open_session(self, query: Pairs | None = None) -> Response:
         """A sign-in that opens a session. If a second factor is required, the password is the first."""
-        if self.facts.mode == 403:
-            raise NotTriedError("the auth rule refuses the account")
+        self.require(self.facts.mode != 403, "the auth rule refuses the account")
         return self.sign_in(self.token, query=query, mfa_id=self.password_mfa_id() if self.facts.mode == 401 else None)
 
     def password_mfa_id(self) -> str:
         """The mfaId of a first factor that was the password."""
         mfa_id = self.password_login().text("mfaId")
-        if not mfa_id:
-            raise NotTriedError("the password is no first factor here")
+        self.require(mfa_id != "", "the password is no first factor here")
         return mfa_id
 
     def open_password_session(self, query: Pairs | None = None) -> Response:
         """The same by password. If a second factor is required, the token is the first."""
         factor = {"mfaId": self.sign_in(self.token).text("mfaId")} if self.facts.mode == 401 else {}
         response = self.password_login(query, **factor)
-        if response.status != 200:
-            raise NotTriedError("the server has no sign-in with email and password to compare with")
+        self.require(response.status == 200, "the server has no sign-in with email and password to compare with")
         return response
 
     # --- expectations ---

@@ -201,7 +201,6 @@ def _first_sign_in(probe: Probe, token: str) -> Response:
         response = probe.sign_in(token)
     if tries:
         probe.pause(_OTHER_NODES_SECONDS)
-    probe.settled = response.status != 400
     return response
 
 
@@ -248,7 +247,7 @@ def _unbind_all(probe: Probe, left: list[str]) -> None:
     """Unbinds all that may be bound, and adds the tokens that could not be unbound to `left`."""
     probe.connection.renew()
     pending = [binding for binding, known in probe.bindings.items() if known is not State.GONE]
-    if State.SENT in probe.bindings.values() or (pending and not probe.settled):
+    if State.SENT in probe.bindings.values() or (pending and not probe.facts.token):
         probe.pause(_LATE_SECONDS)
     if pending and probe.connection.limited:
         probe.tell("Unbinding the tokens of the run, as fast as the rate limit allows.")

@@ -23,8 +23,7 @@ _MOST_RELATIONS: Final = 30
 def same_end(probe: Probe) -> None:
     """A sign-in by token ends as one by password does: auth rule, MFA."""
     other = probe.password_login()
-    if other.status not in (200, 401, 403):
-        raise NotTriedError("the server has no sign-in with email and password to compare with")
+    probe.require(other.status in (200, 401, 403), "the server has no sign-in with email and password to compare with")
     response = probe.sign_in(probe.token)
     seen = f"the token: {probe.seen(response)}; the password: {probe.seen(other)}"
     probe.expect(response.status == other.status, seen)
@@ -62,20 +61,18 @@ def jwt(probe: Probe) -> None:
 
 def jwt_works(probe: Probe) -> None:
     """The server accepts its own JWT, as it accepts one of a sign-in by password."""
-    if _refresh(probe, probe.open_password_session()).status != 200:
-        raise NotTriedError("the server does not refresh the JWT of a sign-in by password")
+    known = _refresh(probe, probe.open_password_session()).status == 200
+    probe.require(known, "the server does not refresh the JWT of a sign-in by password")
     response = _refresh(probe, probe.open_session())
     probe.expect(response.status != 401, f"refreshing the JWT: {probe.seen(response)}")
 
 
 def jwt_outlives_unbind(probe: Probe) -> None:
     """A JWT stays valid after its token is unbound."""
-    if probe.facts.mode != 200:
-        raise NotTriedError("a token alone opens no session here")
+    probe.require(probe.facts.mode == 200, "a token alone opens no session here")
     token = probe.bound_token()
     session = probe.sign_in(token)
-    if _refresh(probe, session).status != 200:
-        raise NotTriedError("the server refreshes no JWT")
+    probe.require(_refresh(probe, session).status == 200, "the server refreshes no JWT")
     probe.status(probe.unbind(token), "unbinding", 204)
     probe.status(_refresh(probe, session), "the JWT of a token that was unbound afterwards", 200)
 
@@ -137,8 +134,7 @@ def expand(probe: Probe) -> None:
     relations = [name for name in record if name not in probe.document.record_fields and _NAME.fullmatch(name)]
     query = {"expand": ",".join(relations[:_MOST_RELATIONS])}
     expected = as_object(probe.open_password_session(query).field("record", "expand"))
-    if not expected:
-        raise NotTriedError("the record has no relation that the account may see")
+    probe.require(expected != {}, "the record has no relation that the account may see")
     found = as_object(probe.open_session(query).field("record", "expand"))
     probe.expect(found == expected, "record.expand is another than after a sign-in by password")
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from ._connection import as_object
 from ._document import BIND, SIGN_IN, UNBIND
-from ._probe import NotTriedError, Probe
+from ._probe import Probe
 from ._secrets import new_token
 
 _BCRYPT_BYTES: Final = 72  # of a password; servers ignore what follows
@@ -25,8 +25,8 @@ def never_bound(probe: Probe) -> None:
 
 def password_auth_off(probe: Probe) -> None:
     """A collection without password authentication refuses to bind and unbind with 403, whatever the body."""
-    if probe.facts.refusal != probe.document.errors[BIND]["passwordAuthOff"]["message"]:
-        raise NotTriedError("the collection allows password authentication")
+    off = probe.document.errors[BIND]["passwordAuthOff"]["message"]
+    probe.require(probe.facts.refusal == off, "the collection allows password authentication")
     token = new_token()
     for operation in (BIND, UNBIND):
         for body in (probe.credentials(token), probe.credentials(token, password=new_token()), {}):
@@ -43,8 +43,7 @@ def bind_and_sign_in(probe: Probe) -> None:
 
 def auth_rule(probe: Probe) -> None:
     """An account that the auth rule refuses gets 403."""
-    if probe.facts.mode != 403:
-        raise NotTriedError("the auth rule allows the account")
+    probe.require(probe.facts.mode == 403, "the auth rule allows the account")
     probe.refused(SIGN_IN, {"token": probe.token}, "the sign-in", "rule")
 
 
@@ -129,8 +128,7 @@ def other_collection(probe: Probe) -> None:
 def collection_names(probe: Probe) -> None:
     """A collection is found by its name in any case, and by its id."""
     probe.require_binding()
-    if not probe.facts.names:
-        raise NotTriedError("no sign-in shows the name and the id of the collection")
+    probe.require(probe.facts.names != frozenset(), "no sign-in shows the name and the id of the collection")
     cases = {case(name) for name in probe.facts.names - {probe.facts.collection_id} for case in (str.upper, str.lower)}
     for other in sorted((cases | probe.facts.names) - {probe.account.collection}):
         probe.known(probe.token, "the collection by its id, or in other case", collection=other)
