@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from time import monotonic
 from types import ModuleType
 from typing import Final
@@ -15,7 +13,6 @@ from typing import Final
 import httpx
 
 from bosbase_wrapper import _options
-from bosbase_wrapper._errors import ConfigurationError
 from bosbase_wrapper._http import make_client
 
 from . import _advice, _bodies, _sign_in, _tokens
@@ -272,42 +269,3 @@ def _is_unbound(probe: Probe, binding: Binding, was_bound: bool) -> bool:
         return not was_bound
     except UnfinishedError:
         return False
-
-
-def command(
-    url: str,
-    collection: str,
-    email: str,
-    password: str,
-    *,
-    json_output: bool = False,
-    report: Path | None = None,
-    junit: Path | None = None,
-    strict: bool = False,
-    fuzz: int | None = None,
-) -> int:
-    """Runs `bosbase-tokens check`. The table or the JSON goes to stdout, and everything else to stderr.
-
-    `report` and `junit` name files for HTML and JUnit XML. Returns 0 if nothing is broken; 1 if a check failed, the
-    server refuses the account, or with `strict` there is advice; 3 if the run could not be finished. Raises
-    ConfigurationError for wrong usage, and OSError with the file's name for a file that cannot be written.
-    """
-    files = [(path, render) for path, render in ((report, Report.to_html), (junit, Report.to_junit)) if path]
-    for path, _ in files:
-        if path.is_dir() or not path.parent.is_dir():
-            raise ConfigurationError(f"{path} must be a file in a folder that exists")
-    most = MOST_REQUESTS + 3 * 3 * (fuzz or 0)  # a case may bind, which is checked and unbound in the end
-    _tell(f"At most {most} requests, one of 33 MiB. Only random tokens are bound, and each is unbound again.")
-    found = run(url, collection, email, password, fuzz=fuzz, progress=_tell)
-    print(found.to_json() if json_output else found)  # this is the command's output
-    for path, render in files:
-        try:
-            path.write_text(render(found), encoding="utf-8")
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(path)) from None
-        _tell(f"The report is in {path}")
-    return found.exit_code(strict=strict)
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # progress is for people

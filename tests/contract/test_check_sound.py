@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import httpx
 import junitparser
@@ -30,10 +29,10 @@ from bosbase_wrapper.check import (
     Outcome,
     Probe,
     Report,
-    command,
     run,
     run_checks,
 )
+from bosbase_wrapper.cli import main
 
 from ..passwords import FAST
 from .broken import Answer, BrokenServer, Dropped, Request, Sound, error, sound
@@ -422,15 +421,11 @@ def _bound_by(world: World, account: Account) -> int:
 
 
 _SCRIPT = """
-import os, signal, sys
-from bosbase_wrapper.check import command
+import signal, sys
+from bosbase_wrapper.cli import main
 
-def end(number, frame):
-    raise SystemExit(128 + number)
-
-signal.signal(signal.SIGTERM, end)
-signal.signal(signal.SIGHUP, end)
-sys.exit(command(sys.argv[1], "users", sys.argv[2], os.environ["BOSBASE_PASSWORD"]))
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where this test runs in the background
+sys.exit(main(["check", sys.argv[1], "--collection", "users", "--email", sys.argv[2]]))
 """
 
 
@@ -438,7 +433,7 @@ sys.exit(command(sys.argv[1], "users", sys.argv[2], os.environ["BOSBASE_PASSWORD
     ("number", "sign"), [(3, signal.SIGINT), (7, signal.SIGTERM), (10, signal.SIGHUP), (16, signal.SIGTERM)], ids=str
 )
 def test_nothing_is_left_after_a_signal(world: World, number: int, sign: signal.Signals) -> None:
-    """The program ends by an exception, whichever: KeyboardInterrupt or SystemExit. Its tokens are gone."""
+    """The command ends with the exit code of the signal. Its tokens are gone."""
     account = world.account()
     arguments = [sys.executable, "-c", _SCRIPT, account.url, account.email]
     environment = {**os.environ, "BOSBASE_PASSWORD": account.password}
@@ -449,7 +444,7 @@ def test_nothing_is_left_after_a_signal(world: World, number: int, sign: signal.
                 break
         process.send_signal(sign)
         _, errors = process.communicate(timeout=60)
-    assert process.returncode == (-signal.SIGINT if sign is signal.SIGINT else 128 + sign)
+    assert process.returncode == 128 + sign
     assert account.password.encode() not in errors
     assert _bound_by(world, account) == 0
 
@@ -556,8 +551,11 @@ def test_what_cannot_be_taken_away_is_named(world: World) -> None:
 # --- the command ---
 
 
-def _command(account: Account, **options: Any) -> int:
-    return command(account.url, account.collection, account.email, account.password, **options)
+def _command(account: Account, *options: object) -> int:
+    arguments = ["check", account.url, "--collection", account.collection, "--email", account.email]
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("BOSBASE_PASSWORD", account.password)
+        return main([*arguments, *map(str, options)])
 
 
 def test_the_command(
@@ -567,7 +565,7 @@ def test_the_command(
     account = world.account()
     page, junit = tmp_path / "report.html", tmp_path / "junit.xml"
     monkeypatch.chdir(tmp_path)
-    assert _command(account, report=page, junit=junit, strict=True, fuzz=3) == 1  # there is advice
+    assert _command(account, "--report", page, "--junit", junit, "--strict", "--fuzz", 3) == 1  # there is advice
     out, errors = capsys.readouterr()
     text = page.read_text(encoding="utf-8")
     assert out.startswith(f"{account.url}, collection users\n")
@@ -587,7 +585,7 @@ def test_junit_has_a_test_case_for_each_check(world: World, tmp_path: Path) -> N
     path = tmp_path / "junit.xml"
     names: list[list[str]] = []
     for account in (world.account(), replace(world.account(), password="not-the-password")):
-        _command(account, junit=path)
+        _command(account, "--junit", path)
         [suite] = list(junitparser.JUnitXml.fromfile(str(path)))
         names.append(sorted(case.name for case in suite))
     assert names[0] == names[1]
@@ -600,7 +598,7 @@ def test_junit_has_a_test_case_for_each_check(world: World, tmp_path: Path) -> N
 
 def test_the_command_for_programs(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     """--json: one object on stdout and nothing else."""
-    assert _command(replace(world.account(), collection="nowhere"), json_output=True) == 1
+    assert _command(replace(world.account(), collection="nowhere"), "--json") == 1
     found = json.loads(capsys.readouterr().out)
     assert found["ok"] is False
     assert found["checks"][0] == {
@@ -611,19 +609,26 @@ def test_the_command_for_programs(world: World, capsys: pytest.CaptureFixture[st
     }
 
 
-def test_a_report_that_cannot_be_written_is_told_at_once(world: World, tmp_path: Path) -> None:
+def test_a_report_that_cannot_be_written_is_told_at_once(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A folder that does not exist, or a name that is a folder's, is wrong usage."""
     for path in (tmp_path / "nowhere" / "report.html", tmp_path):
-        for name in ("report", "junit"):
-            with pytest.raises(ConfigurationError, match=str(path)):
-                _command(world.account(), **{name: path})
+        for name in ("--report", "--junit"):
+            assert _command(world.account(), name, path) == 2
+            out, errors = capsys.readouterr()
+            assert str(path) in errors
+            assert out == ""
 
 
-def test_a_full_disk_names_the_file(world: World) -> None:
-    """The error says which file could not be written."""
-    for name in ("report", "junit"):
-        with pytest.raises(OSError, match=r"/proc/no-such-report\.xml"):
-            _command(replace(world.account(), collection="nowhere"), **{name: Path("/proc/no-such-report.xml")})
+def test_a_full_disk_names_the_file(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """The error says which file could not be written. The table is there nevertheless."""
+    for name in ("--report", "--junit"):
+        for path in ("/proc/no-such-report.xml", "/dev/full"):
+            assert _command(replace(world.account(), collection="nowhere"), name, path) == 2
+            out, errors = capsys.readouterr()
+            assert errors.splitlines()[-1].startswith(f"Error: {path}: ")
+            assert out.startswith("http://")
 
 
 # --- generated cases ---
