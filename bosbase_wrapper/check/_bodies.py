@@ -90,6 +90,8 @@ def content_types(probe: Probe) -> None:
     for headers in (_TEXT, {"Content-Type": "application/octet-stream"}, {"Content-Type": "text/json"}, {}):
         kind = headers.get("Content-Type", "no content type")
         probe.refused(SIGN_IN, body, f"a sign-in as {kind}", "contentType", headers=headers)
+    headers = {"Content-Type": "application/xml"}
+    probe.invalid(SIGN_IN, b"<x/>", "a sign-in as XML without fields", _NO_TOKEN, headers=headers)
 
 
 def other_types(probe: Probe) -> None:

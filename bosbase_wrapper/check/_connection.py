@@ -129,11 +129,7 @@ def _refuse(constant: str) -> Any:
 
 
 class UnfinishedError(Exception):
-    """The run cannot go on, and the server's API is not to blame. `refused`: the server refuses the account."""
-
-    def __init__(self, detail: str, *, refused: bool = False) -> None:
-        super().__init__(detail)
-        self.refused: Final = refused
+    """The run cannot go on, and the server's API is not to blame."""
 
 
 class Connection:
@@ -216,10 +212,7 @@ class Connection:
     def attempt(self, request: httpx.Request) -> Response:
         """One exchange. Raises UnfinishedError if the run takes too long."""
         response = self.begin(request).result()
-        self._note_time(response.seconds if len(request.content) < 1 << 20 else 0.0)
-        return response
-
-    def _note_time(self, seconds: float) -> None:
+        seconds = response.seconds if len(request.content) < 1 << 20 else 0.0
         self.slowest = max(self.slowest, seconds)
         if seconds >= _SLOW_SECONDS:
             self._slow_for += seconds
@@ -228,6 +221,7 @@ class Connection:
             raise UnfinishedError(f"The server takes up to {self.slowest:.0f} s for one request. {_PERHAPS}")
         if self._clock() > self._ends:
             raise UnfinishedError("The check took 15 minutes, which is too long.")
+        return response
 
     # --- one request, until it is answered ---
 

@@ -141,6 +141,7 @@ class Probe:
 
         response = self.connection.send(request, judge, lambda: self._ordinary(operation))
         judge(response)
+        self.expect(response.status > 0, f"{operation}: {self.seen(response)}")
         self._note(operation, binding, response)
         if response.is_of_proxy:
             size = f" to {len(body) >> 20} MiB" if len(body) >> 20 else ""
@@ -173,6 +174,7 @@ class Probe:
         request = self.connection.request(method, path, content, **options)
         health = self.connection.request("GET", "/api/health")
         response = self.connection.send(request, lambda _: None, lambda: health)
+        self.expect(response.status > 0, f"{method}: {self.seen(response)}")
         if response.status >= 400:
             self._find_secrets(response)
         return response

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 from types import ModuleType
@@ -33,6 +33,10 @@ _OTHER_NODES_SECONDS: Final = 2.0
 _NO_ENDPOINTS: Final = (
     "This server has no custom-token endpoints. If it is a PocketBase, install the extension of this project."
 )
+
+
+class _RefusedError(UnfinishedError):
+    """The server refuses the account."""
 
 
 @dataclass(frozen=True)
@@ -105,19 +109,17 @@ def run_checks(probe: Probe, checks: Sequence[Check] = CHECKS, *, last: Sequence
     if not stopped and not left_behind.detail:
         stopped = _try_all(last, probe, report)
     expected = {check.name: check.what for check in (*first, *last)}
-    rules: list[Result] = []
+    rules: Iterable[Result] = ()
     if report.results:
         answered = not probe.connection.drops_requests
         probe.rules.ask("answered", answered, "connections end without a response, again and again")
-        rules = list(probe.rules.results())
+        rules = probe.rules.results()
     else:  # the responses of a survey say too little
         expected |= RULES
-    report.results.append(
-        Result(Outcome.UNFINISHED if stopped else Outcome.OK, "finished", "The run was finished", stopped)
-    )
-    report.results.append(left_behind)
+    outcome = Outcome.UNFINISHED if stopped else Outcome.OK
+    report.results += [Result(outcome, "finished", "The run was finished", stopped), left_behind]
+    # What was not reached is named too, so that a CI system sees every check in every run.
     done = {result.name for result in report.results}
-    # Those that were not reached are named too, so that a CI system sees every check in every run.
     report.results += [Result(Outcome.NOT_REACHED, name, what) for name, what in expected.items() if name not in done]
     report.results += rules
     report.requests, report.seconds = probe.connection.requests, monotonic() - started
@@ -133,7 +135,7 @@ def _try_all(checks: Sequence[Check], probe: Probe, report: Report) -> str:
             probe.tell(f"[{number}/{len(checks)}] {check.what}")
             report.results.append(_try(check, probe))
     except (UnfinishedError, ProxyError) as error:
-        report.refused = isinstance(error, UnfinishedError) and error.refused
+        report.refused = isinstance(error, _RefusedError)
         return str(error)
     return ""
 
@@ -148,7 +150,7 @@ def _survey(probe: Probe) -> Facts:
     login = probe.password_login()
     wrong = unbound.json == probe.document.errors[UNBIND]["credentials"]
     if wrong and login.status not in (200, 401, 403):  # a wrong password is no fault of the server
-        raise UnfinishedError("The server refuses the email and password.", refused=True)
+        raise _RefusedError("The server refuses the email and password.")
     before = as_object(login.field("record")) or None
     token = new_token()
     refusal = _refusal(probe, unbound, UNBIND) or _refusal(probe, probe.bind(token), BIND)
@@ -167,7 +169,7 @@ def _recognize(probe: Probe, first: Response) -> None:
     """Stops before a password is sent if the URL is not that of a BosBase, or if nothing can be tried."""
     errors = probe.document.errors[SIGN_IN]
     if first.json in (errors["unknown"], errors["noAuth"]):
-        raise UnfinishedError("There is no such auth collection.", refused=True)
+        raise _RefusedError("There is no such auth collection.")
     probe.secrets.ignore(f"{first.body.decode(errors='replace')} {first.headers}")
     if first.status == 400 and not probe.document.faults(SIGN_IN, first):
         return
