@@ -91,10 +91,9 @@ def wrong_passwords(probe: Probe) -> None:
 
 
 def _expect_a_limit(probe: Probe, operation: str, rules: str) -> None:
-    path, connection, tries = probe.path(operation), probe.connection, 0
-    while not connection.limited and tries < _TRIES:
+    path, connection, limited, tries = probe.path(operation), probe.connection, probe.connection.limited, 0
+    while not limited and tries < _TRIES:
         tries += 1
         content = json.dumps(probe.credentials(new_token(), password=new_token())).encode()
-        if connection.attempt(connection.request("POST", path, content)).status == 429:
-            return
-    probe.advise(connection.limited, f"{tries} in a row without a 429; set a rate limit for {rules}")
+        limited = connection.attempt(connection.request("POST", path, content)).status == 429
+    probe.advise(limited, f"{tries} in a row without a 429; set a rate limit for {rules}")

@@ -385,6 +385,21 @@ def test_a_rate_limit_that_stays_ends_the_check(limited: World) -> None:
     assert sum(waits) < 20
 
 
+def test_a_rate_limit_that_only_wrong_tokens_meet_is_seen(world: World) -> None:
+    """The last checks meet it, and give no advice to set one."""
+
+    def limit(request: Request, server: Sound) -> Answer:
+        answer = server(request)
+        wrong = request.operation == "auth-with-token" and request.text("password")  # only the last checks send one
+        server.memory["wrong"] = server.memory.get("wrong", 0) + bool(wrong)
+        return error(429, message("authWithToken", "rateLimit")) if wrong and server.memory["wrong"] > 9 else answer
+
+    with BrokenServer(world.server.url, limit) as url, httpx.Client(timeout=30) as client:
+        report = run_checks(Probe(world.account(url=url), client, pause=lambda _: None), CHECKS[:1], last=LAST)
+    assert "wrong-sign-ins" in _names(report, Outcome.OK)
+    assert "wrong-passwords" in _names(report, Outcome.ADVICE)
+
+
 # --- whatever happens, nothing is left ---
 
 
