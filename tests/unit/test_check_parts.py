@@ -23,9 +23,9 @@ from bosbase_wrapper.check import (
     Result,
     run_checks,
 )
+from bosbase_wrapper.check._connection import Response
 from bosbase_wrapper.check._document import BIND, SIGN_IN, UNBIND, Document
 from bosbase_wrapper.check._fuzz import _safe
-from bosbase_wrapper.check._connection import Response
 from bosbase_wrapper.check._secrets import Secrets
 
 ACCOUNT = Account("http://localhost", "users", "a@example.com", "password1234")
