@@ -9,7 +9,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
-from threading import Thread
 from typing import Any, Final, cast
 
 import httpx
@@ -18,6 +17,7 @@ from bosbase_wrapper._errors import RequestTimeoutError
 from bosbase_wrapper._reply import Reply, transport_error
 from bosbase_wrapper._retry import retry_after
 from bosbase_wrapper._send import SyncSender, run
+from bosbase_wrapper._threads import in_thread
 
 JSON: Final = {"Content-Type": "application/json"}
 _TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)  # a server that mails an alert may take 15 s
@@ -184,30 +184,22 @@ class Connection:
         return self._client.build_request(method, url, content=content, headers=headers, params=query, timeout=_TIMEOUT)
 
     def begin(self, request: httpx.Request) -> Future[Response]:
-        """Begins an exchange in a thread of its own.
-
-        An interruption, as by Ctrl-C, is an exception anywhere in the main thread. In httpx it could leave a lock
-        locked for ever, and the clean-up would wait for it. A run that is interrupted leaves the thread behind.
-        """
+        """Begins an exchange in a thread of its own. A run that is interrupted leaves the thread behind."""
         self.requests += 1
-        future: Future[Response] = Future()
 
-        def exchange() -> None:
+        def exchange() -> Response:
             started = self._clock()
             try:
                 reply = run(self._sender.send(request, _SECONDS))
                 seconds = self._clock() - started
-                future.set_result(Response(reply.status, reply.headers, reply.body, reply.problem, seconds))
+                return Response(reply.status, reply.headers, reply.body, reply.problem, seconds)
             except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
                 failure = transport_error(error, str)  # no request has a secret where a library repeats it
                 seconds = self._clock() - started if failure.outcome_unknown else 0.0
                 dropped = failure.outcome_unknown and not isinstance(failure, RequestTimeoutError)
-                future.set_result(Response(0, httpx.Headers(), b"", str(failure), seconds, dropped))
-            except BaseException as error:  # noqa: BLE001  # `result` raises it
-                future.set_exception(error)
+                return Response(0, httpx.Headers(), b"", str(failure), seconds, dropped)
 
-        Thread(target=exchange, daemon=True).start()
-        return future
+        return in_thread(exchange)
 
     def attempt(self, request: httpx.Request) -> Response:
         """One exchange. Raises UnfinishedError if the run takes too long."""

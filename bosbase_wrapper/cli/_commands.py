@@ -125,7 +125,7 @@ def bind(given: Given) -> None:
             bind_new(given, collection)
             return
         password, token = given.secrets(PASSWORD, TOKEN)
-        collection.bind_custom_token(given["email"], password, token)
+        given.call(lambda: collection.bind_custom_token(given["email"], password, token))
     given.respond(given.about(bound=True), note=given.in_words("The token is bound to"))
 
 
@@ -144,7 +144,7 @@ def unbind(given: Given) -> None:
     """
     with given.collection() as collection:
         password, token = given.secrets(PASSWORD, TOKEN)
-        collection.unbind_custom_token(given["email"], password, token)
+        given.call(lambda: collection.unbind_custom_token(given["email"], password, token))
     given.respond(given.about(bound=False), note=given.in_words("The token is not bound any more to"))
 
 
@@ -178,7 +178,7 @@ def login(given: Given) -> None:
     """
     with given.collection() as collection:
         (token,) = given.secrets(TOKEN)
-        auth = collection.auth_with_token(token, mfa_id=from_environment("BOSBASE_MFA_ID") or None)
+        auth = given.call(lambda: collection.auth_with_token(token, mfa_id=from_environment("BOSBASE_MFA_ID") or None))
     if given["store"]:
         try:
             FileAuthStore(given["store"]).save(auth)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
 
@@ -14,6 +14,8 @@ from . import _output, _secrets
 
 if TYPE_CHECKING:
     from bosbase_wrapper import Collection
+
+T = TypeVar("T")
 
 JSON: Final = click.Option(["--json"], is_flag=True, help="Print one JSON object, for programs. Errors are JSON too.")
 COLLECTION: Final = click.Option(["--collection"], default="users", show_default=True, help="Name or id.")
@@ -47,6 +49,12 @@ class Given:
         options = {} if self["timeout"] is None else {"timeout": self["timeout"]}
         with BosBase(self["url"], **options) as client:
             yield client.collection(self["collection"])
+
+    def call(self, function: Callable[[], T]) -> T:
+        """The value of a call of the collection. A signal ends the wait for it, so that the clean-up can begin."""
+        from bosbase_wrapper._threads import in_thread  # threads and futures too are not for `--help`
+
+        return in_thread(function).result()
 
     def secrets(self, *wanted: _secrets.Secret) -> list[str]:
         """The values of passwords and tokens."""

@@ -40,7 +40,7 @@ def rotate(given: Given, collection: Collection) -> None:
             raise
         raise _half_way(given, error, "the new token may be bound") from None
     try:
-        collection.unbind_custom_token(given["email"], password, old)
+        given.call(lambda: collection.unbind_custom_token(given["email"], password, old))
     except BosBaseError as error:
         raise _half_way(given, error, "the new token is bound") from None
     except KeyboardInterrupt:
@@ -52,7 +52,7 @@ def rotate(given: Given, collection: Collection) -> None:
 def _require_bound(given: Given, collection: Collection, old: str) -> None:
     """Sign in with the old token: unbinding a token that was never bound succeeds too, and leaves the real one."""
     try:
-        email = collection.auth_with_token(old).record.email
+        email = given.call(lambda: collection.auth_with_token(old)).record.email
     except (MfaRequiredError, ForbiddenError):
         return  # the token is right; the account needs more than a token
     except InvalidCredentialsError as error:
@@ -65,7 +65,7 @@ def _require_bound(given: Given, collection: Collection, old: str) -> None:
 def _bind_and_write(given: Given, collection: Collection, password: str) -> None:
     token = generate_token(given["prefix"])
     try:
-        collection.bind_custom_token(given["email"], password, token)
+        given.call(lambda: collection.bind_custom_token(given["email"], password, token))
     except (BosBaseError, KeyboardInterrupt) as error:
         if _may_be_bound(error):
             _write(given, collection, password, token, bound=None)
@@ -92,7 +92,7 @@ def _write(given: Given, collection: Collection, password: str, token: str, *, b
 
 def _unbind_again(given: Given, collection: Collection, password: str, token: str) -> str:
     try:
-        collection.unbind_custom_token(given["email"], password, token)
+        given.call(lambda: collection.unbind_custom_token(given["email"], password, token))
     except BosBaseError as error:
         return f"The new token could not be unbound again: {CallFailure(error, as_json=False)}"
     return "The new token was unbound again, and nothing else was changed."

@@ -34,6 +34,7 @@ from bosbase_wrapper.check import (
 )
 from bosbase_wrapper.cli import main
 
+from ..locks import ends_in_a_lock
 from ..passwords import FAST
 from .broken import Answer, BrokenServer, Dropped, Request, Sound, error, sound
 from .check_world import World
@@ -464,34 +465,11 @@ def test_nothing_is_left_after_a_signal(world: World, number: int, sign: signal.
     assert _bound_by(world, account) == 0
 
 
-_IN_A_LOCK = """
-import threading
-import httpcore._synchronization as locks
-
-inside = {locks.ThreadLock.__enter__.__code__, locks.Lock.__enter__.__code__}
-count = 0
-
-def end_inside(frame, event, argument):
-    global count
-    if frame.f_code in inside and event == "c_return":  # the lock is taken, and the `with` block has not begun
-        count += 1
-        if count == NUMBER:
-            threading.setprofile(None)
-            sys.setprofile(None)
-            signal.raise_signal(signal.SIGTERM)
-
-signal.signal(signal.SIGINT, signal.SIG_IGN)  # as for a job in the background under nohup
-signal.signal(signal.SIGHUP, signal.SIG_IGN)
-sys.setprofile(end_inside)
-threading.setprofile(end_inside)
-sys.exit"""
-
-
 @pytest.mark.parametrize("number", [90, 91, 92, 93, 94])
 def test_a_signal_inside_a_lock_of_the_http_library_ends_the_run(world: World, number: int) -> None:
     """An exception there would leave it locked for ever, and the clean-up would wait for it."""
     account = world.account()
-    script = _SCRIPT.replace("sys.exit", _IN_A_LOCK.replace("NUMBER", str(number)))
+    script = _SCRIPT.replace("sys.exit", f"{ends_in_a_lock(number)}\nsys.exit")
     arguments = [sys.executable, "-c", script, account.url, account.email]
     environment = {**os.environ, "BOSBASE_PASSWORD": account.password}
     process = subprocess.run(arguments, capture_output=True, env=environment, timeout=60)

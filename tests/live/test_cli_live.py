@@ -26,6 +26,7 @@ from bosbase_wrapper import BosBase, FileAuthStore, generate_token
 from bosbase_wrapper.cli import main
 from bosbase_wrapper.server import LiveServer
 from tests.faults.raw_server import RawServer
+from tests.locks import ends_in_a_lock
 from tests.passwords import FAST
 
 COMMAND = str(Path(sys.executable).with_name("bosbase-tokens"))
@@ -345,6 +346,18 @@ def test_a_check_that_is_ended_leaves_no_token(tmp_path: Path, sign: signal.Sign
         assert process.returncode == 128 + sign
         assert err.endswith("Interrupted.\n")
         assert bindings(tmp_path) == 0
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 6])
+def test_a_signal_inside_a_lock_of_the_http_library(number: int, server: LiveServer, email: str) -> None:
+    """The command ends, and shows the token that it may have bound."""
+    code = f"{ends_in_a_lock(number)}\nfrom bosbase_wrapper.cli import main\nsys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "bind", "--url", server.url, "--email", email, "--generate"]
+    ended = subprocess.run(
+        command, env=environment(BOSBASE_PASSWORD=PASSWORD), capture_output=True, text=True, timeout=20
+    )
+    assert ended.returncode == 128 + signal.SIGTERM, ended.stderr
+    assert ended.stdout.startswith("bbt_")
 
 
 def bindings(data: Path) -> int:

@@ -136,7 +136,7 @@ def test_standard_input_is_a_prompt_at_a_terminal(server: LiveServer) -> None:
         terminal.wait_for("Custom token:", echoing=False)
         terminal.type("token-canary\n")
         assert terminal.exit_code() == 1
-        assert terminal.shown == "Custom token: \nError: 400 Failed to authenticate.\n"
+        assert terminal.shown == "Custom token: \nError: 400 Failed to authenticate. (wrong email, password or token)\n"
 
 
 def test_serve_in_the_foreground() -> None:
