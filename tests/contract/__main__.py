@@ -29,9 +29,8 @@ def main() -> int:
     with _server(options.base_url) as state:
         run = Run(state)
         install(run)
-        print(
-            check_with_one_account(run), flush=True
-        )  # first: it waits out the seconds after the first bind of a fresh BosBase
+        # The check goes first: it waits out the seconds after the first bind of a fresh BosBase.
+        print(check_with_one_account(run), flush=True)
         for story in STORIES:
             print(f"{verdict(story, run):9} {story.name}: {story.what}", flush=True)
         generate(run, options.examples)

@@ -6,14 +6,25 @@ import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+from bosbase_wrapper.check import CHECKS, Check
+
 from .broken import BROKEN, Broken
 from .check_world import World
 from .tables import caught
+
+BY_NAME = {check.name: check for check in CHECKS}
+# What makes enough requests of all kinds for the rules of every response to be broken.
+ENOUGH = [BY_NAME[name] for name in ("bind-and-sign-in", "several-tokens", "wrong-password", "unbind", "other-types")]
 
 
 def documented() -> dict[str, tuple[str, list[str]]]:
     """What each broken server spoils, and the checks that notice it, as measured last."""
     return {name: (BROKEN[name].what, checks) for name, checks in caught("check").items()}
+
+
+def needed(name: str) -> list[Check]:
+    """The checks that must run for one of them, or a rule, to notice a fault."""
+    return [BY_NAME[name]] if name in BY_NAME else list(CHECKS[:20]) if name == "state" else ENOUGH
 
 
 def caught_by(world: World, broken: Broken) -> list[str]:

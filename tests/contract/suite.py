@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 import httpx
@@ -16,10 +17,15 @@ from .run import Run
 from .stories import CONFIG, Calls, Story
 
 
-def check_with_one_account(run: Run) -> check.Report:
-    """Run the checks of `bosbase-tokens check`."""
+def check_with_one_account(run: Run, checks: Sequence[check.Check] = ()) -> check.Report:
+    """Run the checks of `bosbase-tokens check`, or some of them."""
     account = run.state.account
-    report = check.run(run.state.url, account.collection, account.email, account.password)
+    if checks:
+        some = check.Account(run.state.url, account.collection, account.email, account.password)
+        with httpx.Client(timeout=30) as client:
+            report = check.run_checks(check.Probe(some, client), checks)
+    else:
+        report = check.run(run.state.url, account.collection, account.email, account.password)
     for finding in (*report.broken, *report.unfinished):
         run.found(finding.name, finding.detail)
     if report.ok:  # it includes a body of 33 MiB, which no generated request has

@@ -6,15 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from bosbase_wrapper.check import CHECKS, Check
-
 from .broken import BROKEN, Broken
-from .check_table import caught_by, documented
+from .check_table import BY_NAME, caught_by, documented, needed
 from .check_world import World
-
-BY_NAME = {check.name: check for check in CHECKS}
-# What makes enough requests of all kinds for the rules of every response to be broken.
-ENOUGH = [BY_NAME[name] for name in ("bind-and-sign-in", "several-tokens", "wrong-password", "unbind", "other-types")]
 
 
 @pytest.fixture(scope="module")
@@ -22,11 +16,6 @@ def world() -> Iterator[World]:
     """A sound server with every kind of account."""
     with World() as world:
         yield world
-
-
-def _needed(name: str) -> list[Check]:
-    """The checks that must run for one of them, or a rule, to find a fault."""
-    return [BY_NAME[name]] if name in BY_NAME else list(CHECKS[:20]) if name == "state" else ENOUGH
 
 
 def _sampled() -> Iterator[str]:
@@ -38,7 +27,7 @@ def _sampled() -> Iterator[str]:
 def test_a_broken_server_is_caught(world: World, broken: Broken) -> None:
     """The first check that the table names says BROKEN, and the exit code is 1."""
     name = documented()[broken.name][1][0]
-    report = world.examine(broken.spoil, broken.account, checks=_needed(name))
+    report = world.examine(broken.spoil, broken.account, checks=needed(name))
     assert name in [finding.name for finding in report.broken]
     assert report.exit_code() == 1
 
