@@ -17,7 +17,7 @@ from .steps import Edit
 from .test_generated import make, untraced
 
 ROOT = SPEC.parent
-pytestmark = pytest.mark.timeout(300)  # each test runs several commands
+pytestmark = [pytest.mark.untraced, pytest.mark.timeout(300)]  # each test runs several commands
 
 # A user's program: what each call sends and raises.
 USE = """

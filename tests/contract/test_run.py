@@ -21,7 +21,7 @@ from .state import Account, Table
 from .test_generated import untraced
 
 PASSWORD = "a-password-of-our-own"
-pytestmark = pytest.mark.timeout(300)  # a run takes long; its own requests have their timeouts
+pytestmark = [pytest.mark.untraced, pytest.mark.timeout(300)]  # a run takes long; its own requests have their timeouts
 
 
 def contract(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

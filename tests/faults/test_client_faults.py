@@ -21,6 +21,8 @@ from . import drivers
 from .drivers import Driver
 from .raw_server import SIGNED_IN, Connection, RawServer, Script, answer, sound
 
+pytestmark = pytest.mark.untraced
+
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 MEGABYTE = b" " * 1024 * 1024
