@@ -87,7 +87,7 @@ def serving(*args: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def ended(process: subprocess.Popen[str], sign: signal.Signals) -> tuple[int, str]:
-    """The exit code after a signal, and what was told by then on standard error."""
+    """Send a signal. Return the exit code and what the process wrote to standard error."""
     process.send_signal(sign)
     _, err = process.communicate(timeout=30)
     return process.returncode, err
@@ -302,7 +302,7 @@ def test_serve_makes_an_account(tmp_path: Path) -> None:
 def test_serve_with_an_account_that_cannot_be(
     email: str, code: int, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The reason is told in the server's words, and nothing runs on."""
+    """The error is the server's message, and no server keeps running."""
     assert main(["serve", "--user", email]) == code
     out, err = capsys.readouterr()
     assert out == ""
