@@ -21,8 +21,6 @@ from bosbase_wrapper.server._paths import executable
 
 from .extension import PASSWORD, UNKNOWN, Account, MakeAccount, assert_refused, server_data, unique
 
-pytestmark = pytest.mark.untraced
-
 
 @dataclass
 class Operator:
