@@ -21,8 +21,6 @@ from . import drivers
 from .drivers import Driver
 from .raw_server import SIGNED_IN, Connection, RawServer, Script, answer, sound
 
-pytestmark = pytest.mark.untraced
-
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 MEGABYTE = b" " * 1024 * 1024
@@ -127,8 +125,9 @@ UNEXPECTED: dict[str, Script] = {
 
 
 def cases(kind: type[BosBaseError], scripts: dict[str, Script]) -> list[Any]:
-    """The scripts as pytest's parameters."""
-    return [pytest.param(script, kind, id=name) for name, script in scripts.items()]
+    """The scripts as pytest's parameters. Only what takes too long reaches lines of its own."""
+    marks = () if kind is RequestTimeoutError else pytest.mark.untraced
+    return [pytest.param(script, kind, id=name, marks=marks) for name, script in scripts.items()]
 
 
 @pytest.mark.timeout(60)
@@ -187,6 +186,7 @@ def test_a_later_chunk_that_is_none(driver: Driver, server: RawServer) -> None:
     assert isinstance(failed, TransportError)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("script", [pytest.param(script, id=name) for name, script in DROPPED.items()])
 def test_a_dropped_connection_is_tried_again(driver: Driver, server: RawServer, script: Script) -> None:
     """The second attempt reaches a sound server, and its answer is the call's."""

@@ -96,6 +96,7 @@ def ended(process: subprocess.Popen[str], sign: signal.Signals) -> tuple[int, st
 # --- the life of a token ---
 
 
+@pytest.mark.untraced
 def test_the_life_of_a_token(server: LiveServer, email: str) -> None:
     """Bound, signed in with, rotated, signed in with again, unbound; the old values cannot sign in."""
     account = {"BOSBASE_URL": server.url, "BOSBASE_PASSWORD": PASSWORD}
@@ -323,6 +324,7 @@ def test_served_data_are_their_owners_alone(tmp_path: Path) -> None:
         os.umask(before)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGHUP])
 def test_a_check_that_is_ended_leaves_no_token(tmp_path: Path, sign: signal.Signals) -> None:
     """As by a CI system that cancels the job."""
@@ -475,6 +477,7 @@ def test_help_is_quick_to_import() -> None:
     assert result.stdout.endswith("\n[]\n")
 
 
+@pytest.mark.untraced
 @pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
 def test_bash_completes_commands_and_options() -> None:
     """With the script that `completion bash` prints, Tab offers what fits."""
