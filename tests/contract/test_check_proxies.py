@@ -505,14 +505,15 @@ def test_a_proxy_that_compresses_unasked(world: World) -> None:
     assert damaged.exit_code() != 0
 
 
-def test_a_response_without_an_end_is_broken(world: World) -> None:
+@pytest.mark.parametrize("checks", [FEW[:2], pytest.param(FEW, marks=pytest.mark.long)], ids=len)
+def test_a_response_without_an_end_is_broken(world: World, checks: Sequence[Check]) -> None:
     """No more than 4 MiB of a response are read."""
 
     def spoil(request: Request, server: Sound) -> Answer:
         answer = server(request)
         return answer.saying(more="x" * (5 << 20)) if answer.status == 400 else answer
 
-    report, _ = _examine(world, spoil, checks=FEW)
+    report, _ = _examine(world, spoil, checks=checks)
     assert report.exit_code() == 1
 
 
