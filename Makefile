@@ -69,6 +69,8 @@ demo: $(VENV)/.server ## Show the life of a token on an embedded server, step by
 	@$(BIN)/python examples/demo.py
 
 .PHONY: test
+# Workers and the commands that tests run share the compiled modules, which pytest makes from each test module.
+test: export PYTHONDONTWRITEBYTECODE :=
 # Four workers also where there are two cores: many tests wait for a server, or for a session to end.
 test: $(VENV)/.test ## Run all tests but the long forms; branch coverage must be 100 %
 	$(BIN)/coverage erase

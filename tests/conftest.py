@@ -1,9 +1,12 @@
-"""The server that tests share. A test that stops, kills or breaks one starts its own."""
+"""The server that tests share, and the mark `untraced`. A test that stops, kills or breaks a server starts its own."""
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Iterator
+import sys
+import threading
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -15,6 +18,23 @@ from .passwords import hash_fast
 for _sign, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(_sign) is signal.SIG_IGN:
         signal.signal(_sign, _handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Run a test that is marked `untraced`, with its threads and processes, without coverage."""
+    if not item.get_closest_marker("untraced"):
+        return (yield)
+    tracer, of_threads = sys.gettrace(), threading.gettrace()
+    inherited = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("COVERAGE_")}
+    sys.settrace(None)
+    threading.settrace(None)
+    try:
+        return (yield)
+    finally:
+        os.environ.update(inherited)
+        threading.settrace(of_threads)
+        sys.settrace(tracer)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, cast
@@ -39,6 +40,18 @@ _BALANCER: Final = re.compile(
 )
 
 
+@cache
+def _text() -> str:
+    return next(place for place in _PLACES if place.is_file()).read_text(encoding="utf-8")
+
+
+@cache
+def _raw() -> dict[str, Any]:
+    """What the document holds. A program may run the check many times, and YAML is slow to read."""
+    raw: dict[str, Any] = yaml.safe_load(_text())
+    return raw
+
+
 class Document:
     """The document. Its operations are found by their operationId.
 
@@ -47,8 +60,8 @@ class Document:
     """
 
     def __init__(self) -> None:
-        self.text: Final = next(place for place in _PLACES if place.is_file()).read_text(encoding="utf-8")
-        self.raw: Final[dict[str, Any]] = yaml.safe_load(self.text)
+        self.text: Final = _text()
+        self.raw: Final = _raw()
         self.segments: Final[dict[str, str]] = {}
         self.limits: Final[dict[str, dict[str, int]]] = {}
         self.errors: Final = defaultdict[str, dict[str, dict[str, Any]]](dict)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import httpx
+import pytest
 
 from bosbase_wrapper.server import LiveServer
 
 from ..passwords import hash_fast
 from .replay import RECORDED, Replay
+
+pytestmark = pytest.mark.untraced
 
 # The HTTP router of an older PocketBase redirects `//` with another status.
 OLD_REDIRECT = "status: expected 307, found 301"

@@ -26,9 +26,12 @@ _FEW: Final = 8  # broken servers, for which a second process and server would t
 
 def catch_all(names: list[str], *, write: bool) -> int:
     """Let the suite notice broken servers, many of them in two processes; 0 if it notices each."""
-    halves = (names[::2], names[1::2]) if len(names) > _FEW else (names,)
-    with ProcessPoolExecutor(len(halves), mp_context=get_context("spawn")) as pool:
-        noticed = {name: found for half in pool.map(_catch, halves) for name, found in half.items()}
+    if len(names) <= _FEW:
+        noticed = _catch(names)
+    else:
+        with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+            first, second = pool.map(_catch, (names[::2], names[1::2]))
+        noticed = first | second
     for name in names:
         print(f"| {name} | {BROKEN[name].what} | {' | '.join(noticed[name])} |")
     if write:

@@ -138,16 +138,17 @@ _FIELDS_WITH_NAME: Final = (
     '        optional = {"deviceName": device_name}\n'
     "        fields = RequestFields(email=email, password=password, token=token, optional=optional)\n"
 )
-_SEND_BIND: Final = "        return run(self._sender.perform(self._call(_operations.BIND, fields, options)))\n"
-_SEND_BIND_ASYNC: Final = "        return await self._sender.perform(self._call(_operations.BIND, fields, options))\n"
+_SEE_BIND: Final = '        """See `Collection.bind_custom_token`."""\n'
+_SEND_BIND: Final = "        return run(self._sender.perform(self._call(_operations.BIND, fields, **options)))\n"
+_SEND_BIND_ASYNC: Final = "        return await self._sender.perform(self._call(_operations.BIND, fields, **options))\n"
 
 DEVICE_NAME_IN_WRAPPER: Final = (
     Edit("bosbase_wrapper/_collection.py", "    def " + _BIND, "    def " + _BIND_WITH_NAME),
     Edit("bosbase_wrapper/_collection.py", _FIELDS + _SEND_BIND, _FIELDS_WITH_NAME + _SEND_BIND),
     Edit(
         "bosbase_wrapper/_collection.py",
-        "    async def " + _BIND + _FIELDS + _SEND_BIND_ASYNC,
-        "    async def " + _BIND_WITH_NAME + _FIELDS_WITH_NAME + _SEND_BIND_ASYNC,
+        "    async def " + _BIND + _SEE_BIND + _FIELDS + _SEND_BIND_ASYNC,
+        "    async def " + _BIND_WITH_NAME + _SEE_BIND + _FIELDS_WITH_NAME + _SEND_BIND_ASYNC,
     ),
 )
 
@@ -238,7 +239,7 @@ _ROTATE: Final = """\
         \"\"\"Unbind `token` and bind `new_token` in one step.\"\"\"
         fields = RequestFields(email=email, password=password, token=token, newToken=new_token)
         del new_token
-        return run(self._sender.perform(self._call(_operations.ROTATE, fields, options)))
+        return run(self._sender.perform(self._call(_operations.ROTATE, fields, **options)))
 
 """
 
@@ -258,9 +259,8 @@ ROTATE_IN_WRAPPER: Final = (
     _behind(
         "bosbase_wrapper/_collection.py",
         _ASYNC_COLLECTION,
-        "    @_documented_by(Collection.rotate_token)\n"
-        + _ROTATE.replace("    def", "    async def")
-        .replace('        """Unbind `token` and bind `new_token` in one step."""\n', "")
+        _ROTATE.replace("    def", "    async def")
+        .replace('"""Unbind `token` and bind `new_token` in one step."""', '"""See `Collection.rotate_token`."""')
         .replace("return run(", "return await ")
         .replace("options)))", "options))"),
     ),

@@ -1,4 +1,4 @@
-"""Servers that misbehave for a while, proxies, and what is no BosBase: none is called broken, each is told in words."""
+"""Passing faults, proxies and other servers: the check does not call them broken, and says what is in the way."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 import ssl
 import threading
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -18,7 +18,7 @@ import pytest
 import trustme
 
 from bosbase_wrapper import ConfigurationError
-from bosbase_wrapper.check import CHECKS, LAST, Account, Outcome, Probe, Report, run, run_checks
+from bosbase_wrapper.check import CHECKS, LAST, Account, Check, Outcome, Probe, Report, run, run_checks
 from bosbase_wrapper.server import LiveServer
 
 from ..passwords import hash_fast
@@ -268,7 +268,9 @@ def test_a_check_that_is_disturbed_each_time_is_unfinished(world: World) -> None
     assert details["unbind"].startswith("the server had faults in each of 3 runs; in the last one: ")
 
 
-def test_a_server_that_restarts(tmp_path: Path) -> None:
+@pytest.mark.untraced
+@pytest.mark.parametrize("checks", [FEW, pytest.param(CHECKS, marks=pytest.mark.long)], ids=len)
+def test_a_server_that_restarts(tmp_path: Path, checks: Sequence[Check]) -> None:
     """Killed and started again in the middle: connections are refused for a while, and nothing is left bound."""
     with LiveServer(data_dir=tmp_path / "data") as server:
         hash_fast(server, "users")
@@ -279,14 +281,14 @@ def test_a_server_that_restarts(tmp_path: Path) -> None:
     started: list[threading.Thread] = []
 
     def progress(line: str) -> None:
-        if line.startswith("[5/"):
+        if line.startswith("[3/") and not started:  # a check that is tried again is announced again
             again.kill()
-            started.append(threading.Timer(1.5, again.start))
+            started.append(threading.Timer(0.5, again.start))
             started[0].start()
 
     with again, httpx.Client(timeout=30) as client:
         session = Probe(Account(again.url, "users", "a@example.com", "password1234"), client, tell=progress)
-        report = run_checks(session, SOME)
+        report = run_checks(session, checks, last=LAST if checks is CHECKS else ())
         started[0].join()
     assert report.exit_code() == 0, str(report)
     assert {"left-behind", "state"} <= {result.name for result in report.of(Outcome.OK)}
@@ -330,6 +332,7 @@ def test_a_rate_limit_is_told_and_waited_for_only_if_it_helps(
     assert any("waiting" in line for line in time.told)
 
 
+@pytest.mark.untraced
 def test_a_rate_limit_that_only_slows_the_check_down(world: World) -> None:
     """PocketBase's own, 300 requests in 10 s, costs some waiting; here a fifth of it."""
     time = Time()
@@ -462,8 +465,12 @@ def _bomb(request: Request, server: Sound) -> Answer:
     return Answer(400, server.memory["bomb"], headers)
 
 
+@pytest.mark.untraced
+@pytest.mark.parametrize("checks", [FEW[:2], pytest.param(FEW, marks=pytest.mark.long)], ids=len)
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_response_that_unpacks_to_a_gigabyte_costs_no_memory(world: World, times: int) -> None:
+def test_a_response_that_unpacks_to_a_gigabyte_costs_no_memory(
+    world: World, times: int, checks: Sequence[Check]
+) -> None:
     """An uncompressed response is asked for, and what a server packs nevertheless is unpacked in part."""
     bomb = gzip.compress(b"\0" * (64 << 20), compresslevel=1)
     for _ in range(times - 1):
@@ -475,7 +482,7 @@ def test_a_response_that_unpacks_to_a_gigabyte_costs_no_memory(world: World, tim
         return _bomb(request, server)
 
     tracemalloc.start()
-    report, _ = _examine(world, spoil, time, CHECKS[:2])
+    report, _ = _examine(world, spoil, time, checks)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 48 << 20
@@ -498,14 +505,15 @@ def test_a_proxy_that_compresses_unasked(world: World) -> None:
     assert damaged.exit_code() != 0
 
 
-def test_a_response_without_an_end_is_broken(world: World) -> None:
+@pytest.mark.parametrize("checks", [FEW[:2], pytest.param(FEW, marks=pytest.mark.long)], ids=len)
+def test_a_response_without_an_end_is_broken(world: World, checks: Sequence[Check]) -> None:
     """No more than 4 MiB of a response are read."""
 
     def spoil(request: Request, server: Sound) -> Answer:
         answer = server(request)
         return answer.saying(more="x" * (5 << 20)) if answer.status == 400 else answer
 
-    report, _ = _examine(world, spoil, checks=FEW)
+    report, _ = _examine(world, spoil, checks=checks)
     assert report.exit_code() == 1
 
 
@@ -522,7 +530,7 @@ def test_a_response_without_an_end_is_broken(world: World) -> None:
         b"\xff\xfe\x00",
     ],
 )
-@pytest.mark.parametrize("status", [200, 401, 400])
+@pytest.mark.parametrize("status", [200, *(pytest.param(one, marks=pytest.mark.untraced) for one in (401, 400))])
 def test_strange_bodies_break_nothing_here(world: World, body: bytes, status: int) -> None:
     """The server is blamed in words of ours, on lines of ours, and the tokens are unbound."""
 
@@ -540,6 +548,7 @@ def test_strange_bodies_break_nothing_here(world: World, body: bytes, status: in
     json.loads(report.to_json())
 
 
+@pytest.mark.untraced
 def test_a_modifier_that_does_not_exist_may_give_an_empty_body(world: World) -> None:
     """BosBase answers 200 to `fields=a:b`, with nothing in it."""
 
@@ -555,6 +564,7 @@ def test_a_modifier_that_does_not_exist_may_give_an_empty_body(world: World) -> 
 # --- the environment ---
 
 
+@pytest.mark.untraced
 def test_a_server_on_this_machine_is_reached_without_a_proxy(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """HTTP_PROXY would read the password. plain-http does not apply here either."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")

@@ -70,10 +70,11 @@ def _named(*names: str) -> list[Check]:
     return [check for check in CHECKS if check.name in names]
 
 
-# What depends on how the collection is called.
+# What depends on how the collection is called, and what looks at the record and the JWT.
 OF_NAMES = _named(
     "bind-and-sign-in", "other-collection", "collection-names", "jwt", "record", "fields", "unknown-collection"
 )
+OF_RECORDS = _named("bind-and-sign-in", "same-end", "same-account", "jwt", "jwt-works", "record", "fields", "ignored")
 
 
 # --- every state ---
@@ -88,6 +89,7 @@ ADVICE = {
 }
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("kind", ADVICE)
 def test_a_sound_server_is_not_blamed(world: World, kind: str) -> None:
     """Whatever the account is: exit 0, no more requests than announced, the right advice, nothing left behind."""
@@ -101,6 +103,7 @@ def test_a_sound_server_is_not_blamed(world: World, kind: str) -> None:
     assert _bound_by(world, account) == 0
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("kind", ["user", pytest.param("mfa", marks=pytest.mark.long)])
 def test_the_order_of_the_checks_does_not_matter(world: World, kind: str) -> None:
     """Shuffled checks find the same, since none depends on another."""
@@ -112,6 +115,7 @@ def test_the_order_of_the_checks_does_not_matter(world: World, kind: str) -> Non
     assert found[0] == found[1]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("checks", [ALL_BUT_LARGE[::8], pytest.param(ALL_BUT_LARGE, marks=pytest.mark.long)], ids=len)
 def test_each_check_runs_alone(world: World, checks: list[Check]) -> None:
     """A check needs no other check before it."""
@@ -145,17 +149,22 @@ def test_the_collection_may_be_given_by_its_id(world: World, kind: str, checks: 
     assert _bound_by(world, account) == 0
 
 
+@pytest.mark.untraced
+@pytest.mark.parametrize("checks", [OF_NAMES, pytest.param(CHECKS, marks=pytest.mark.long)], ids=len)
 @pytest.mark.parametrize("collection_id", ["MyOwnId", "an_id_of_mine"])
-def test_the_id_of_a_collection_may_be_ones_own(world: World, collection_id: str) -> None:
+def test_the_id_of_a_collection_may_be_ones_own(world: World, collection_id: str, checks: Sequence[Check]) -> None:
     """An id with capital letters is not looked for in other case."""
     name = f"name{collection_id}"
     world.server.create_collection({"id": collection_id, "name": name, "type": "auth", "fields": [FAST]})
     world.server.create_record(name, email="a@example.com", password="password1234")
-    report = _examine(Account(world.server.url, collection_id, "a@example.com", "password1234"), OF_NAMES)
+    report = _examine(Account(world.server.url, collection_id, "a@example.com", "password1234"), checks)
     assert report.exit_code() == 0, str(report)
+    world.server.api("DELETE", f"/api/collections/{name}")
 
 
-def test_what_a_superuser_put_into_a_record_is_no_leak(world: World) -> None:
+@pytest.mark.untraced
+@pytest.mark.parametrize("checks", [OF_RECORDS, pytest.param(CHECKS, marks=pytest.mark.long)], ids=len)
+def test_what_a_superuser_put_into_a_record_is_no_leak(world: World, checks: Sequence[Check]) -> None:
     """A JWT, a bcrypt hash, the password as text and fields called tokenHash or passwordHash are the user's own."""
     names = ("session", "legacy_hash", "note", "tokenHash", "passwordHash")
     fields = [{"name": name, "type": "text", "max": 5000} for name in names]
@@ -167,8 +176,9 @@ def test_what_a_superuser_put_into_a_record_is_no_leak(world: World) -> None:
     texts = {"session": jwt, "legacy_hash": "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"}
     texts |= {"note": "The password is password1234.", "tokenHash": "5" * 64, "passwordHash": "x"}
     world.server.api("PATCH", f"/api/collections/odd_fields/records/{stored['id']}", texts)
-    report = _examine(Account(world.server.url, "odd_fields", session["email"], session["password"]), ALL_BUT_LARGE)
+    report = _examine(Account(world.server.url, "odd_fields", session["email"], session["password"]), checks)
     assert report.exit_code() == 0, str(report)
+    world.server.api("DELETE", "/api/collections/odd_fields")
 
 
 def test_an_operator_may_refuse_to_bind_where_mfa_is_on(world: World) -> None:
@@ -220,6 +230,7 @@ def test_a_server_behind_a_path(world: World) -> None:
     assert report.exit_code() == 0, str(report)
 
 
+@pytest.mark.untraced
 def test_what_was_bound_before_stays(world: World) -> None:
     """Neither the account's own tokens nor another's are touched, however short they are."""
     account, other = world.account(), world.account()
@@ -337,7 +348,8 @@ def test_an_mfa_id_for_several_at_once_is_advice(world: World) -> None:
         used: Answer | None = server.memory.get(request.text("mfaId"))
         return used if used and request.text("mfaId") else answer
 
-    report = world.examine(generous, "mfa", checks=_named("mfa-id-at-once"))
+    report = world.examine(generous, "mfa", checks=_named("mfa-id-at-once", "mfa-by-password-alone"))
+    assert "mfa-by-password-alone" in _names(report, Outcome.ADVICE)
     [hint] = [result.detail for result in report.advice if result.name == "mfa-id-at-once"]
     assert "for 8 requests at the same moment" in hint
     assert len(connections) == 8
@@ -445,6 +457,7 @@ sys.exit(main(["check", sys.argv[1], "--collection", "users", "--email", sys.arg
 """
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("number", "sign"), [(3, signal.SIGINT), (7, signal.SIGTERM), (10, signal.SIGHUP), (16, signal.SIGTERM)], ids=str
 )
@@ -504,6 +517,7 @@ def test_a_signal_while_several_requests_wait_ends_the_run(world: World) -> None
     assert _bound_by(world, account) == 0
 
 
+@pytest.mark.untraced
 def test_nothing_is_left_when_the_server_answers_rubbish(world: World) -> None:
     """A server that does what it is asked and answers nonsense: it is blamed, and the tokens are gone."""
 
@@ -573,6 +587,7 @@ def test_the_command(
         assert "bosbase-check_" not in shown
 
 
+@pytest.mark.untraced
 def test_junit_has_a_test_case_for_each_check(world: World, tmp_path: Path) -> None:
     """Also for a run that ends before its first check: the number of test cases is the same in each run."""
     path = tmp_path / "junit.xml"
@@ -638,6 +653,7 @@ def test_generated_cases_catch_what_is_broken(world: World) -> None:
     assert "documented-status" in _names(report, Outcome.BROKEN)
 
 
+@pytest.mark.untraced
 def test_generated_cases_are_the_same_in_each_run(world: World) -> None:
     """What was found once is found again; the sound server is not blamed, and what was bound is unbound."""
     first, second = (_generated(world) for _ in range(2))

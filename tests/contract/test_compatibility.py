@@ -15,6 +15,8 @@ import yaml
 from .compatibility import Break, breaks, main, unnamed
 from .document import SPEC
 
+pytestmark = pytest.mark.untraced
+
 # It is one of the linters, which `make check` installs.
 pytest.importorskip("specshift", reason="specshift is not installed: `make check` installs it")
 

@@ -19,6 +19,8 @@ from bosbase_client import AuthenticatedClient, models
 
 from .document import SPEC
 
+pytestmark = pytest.mark.untraced
+
 ROOT = SPEC.parent
 SECRET = "a-secret-that-no-repr-shows"
 RECORD_FIELDS = """    AuthRecord:

@@ -14,6 +14,8 @@ from bosbase_client.models import AuthRecord, AuthResponse, AuthWithTokenRequest
 
 from .document import SPEC, example
 
+pytestmark = pytest.mark.untraced
+
 RECORD = {"id": "r1", "email": "user@example.com", "verified": True, "name": "Ada"}
 
 

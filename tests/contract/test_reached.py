@@ -10,6 +10,8 @@ import schemathesis
 from .document import SPEC
 from .reached import Keyword, Reached, documented_statuses, superusers_statuses
 
+pytestmark = pytest.mark.untraced
+
 SCHEMA = schemathesis.openapi.from_path(SPEC)
 DOCUMENT: dict[str, Any] = SCHEMA.raw_schema
 

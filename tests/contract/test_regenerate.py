@@ -17,7 +17,7 @@ from .steps import Edit
 from .test_generated import make, untraced
 
 ROOT = SPEC.parent
-pytestmark = pytest.mark.timeout(300)  # each test runs several commands
+pytestmark = [pytest.mark.untraced, pytest.mark.timeout(300)]  # each test runs several commands
 
 # A user's program: what each call sends and raises.
 USE = """
@@ -141,37 +141,58 @@ def breaks(project: Path) -> str | None:
     return python(project, "-m", "tests.contract.compatibility", ".").stdout
 
 
-def test_an_optional_field(project: Path) -> None:
-    """`deviceName` of bindToken: the document, `make generate`, an argument of the wrapper."""
-    edit(project, *steps.DEVICE_NAME_IN_DOCUMENT)
-    assert make(project, "generate").returncode == 0
-    assert says(breaks(project), "openapi.yaml and the last release: 0 breaks")
-    assert "no method of AsyncCollection has the arguments of bindToken, ['device_name'," in problems(project)
-    edit(project, *steps.DEVICE_NAME_IN_WRAPPER)
-    assert " failed" not in problems(project)
-    used = python(project, "-c", USE_DEVICE_NAME)
-    assert used.stdout == "refused: query must not contain deviceName: the call sets it\n", used.stderr
+def test_a_field_and_an_operation(project: Path) -> None:
+    """Each step of the page, for both changes at once: they share what takes long.
 
-
-def test_a_fourth_operation(project: Path) -> None:
-    """`rotateToken`, whose `newToken` is a secret: the document, `make generate`, and at most 20 lines of Python."""
-    edit(project, *steps.ROTATE_IN_DOCUMENT)
+    `deviceName` is an optional field of bindToken. `rotateToken` is a fourth operation, whose `newToken` is a secret.
+    """
+    edit(project, *steps.DEVICE_NAME_IN_DOCUMENT, *steps.ROTATE_IN_DOCUMENT)
+    drift = make(project, "check-generated")
+    assert drift.returncode != 0
+    assert "run make generate and commit the result" in drift.stdout
     assert make(project, "generate").returncode == 0
+    assert make(project, "check-generated").returncode == 0
     assert says(breaks(project), "openapi.yaml and the last release: 0 breaks")
     missing = problems(project)
+    assert "no method of AsyncCollection has the arguments of bindToken, ['device_name'," in missing
     assert "bosbase_wrapper/_operations.py has no Operation for rotateToken: docs/regenerate.md" in missing
     assert "no method of Collection has the arguments of rotateToken" in missing
     call = "import bosbase_wrapper as b\nb.BosBase('').collection('').rotate_token('', '', '', '')\n"
     assert says(types(project, call), '"Collection" has no attribute "rotate_token"')
-    edit(project, *steps.ROTATE_IN_WRAPPER)
+    edit(project, *steps.DEVICE_NAME_IN_WRAPPER, *steps.ROTATE_IN_WRAPPER)
     assert " failed" not in problems(project)
     assert says(types(project, call), "Success")
+    used = python(project, "-c", USE_DEVICE_NAME)
+    assert used.stdout == "refused: query must not contain deviceName: the call sets it\n", used.stderr
     used = python(project, "-c", USE_ROTATE)
     assert used.stderr == ""
     assert used.stdout.splitlines()[0].startswith("refused: 400 Failed to rotate token.")
     assert "query must not contain newToken" in used.stdout
     assert "No *** here." in used.stdout
     assert "canary" not in used.stdout
+
+
+@pytest.mark.parametrize(
+    ("in_document", "in_wrapper", "missed"),
+    [
+        (steps.DEVICE_NAME_IN_DOCUMENT, steps.DEVICE_NAME_IN_WRAPPER, "the arguments of bindToken"),
+        (steps.ROTATE_IN_DOCUMENT, steps.ROTATE_IN_WRAPPER, "the arguments of rotateToken"),
+    ],
+    ids=["field", "operation"],
+)
+@pytest.mark.long
+def test_each_change_by_itself(
+    project: Path, in_document: tuple[Edit, ...], in_wrapper: tuple[Edit, ...], missed: str
+) -> None:
+    """Neither change needs the other."""
+    edit(project, *in_document)
+    assert make(project, "check-generated").returncode != 0
+    assert make(project, "generate").returncode == 0
+    assert make(project, "check-generated").returncode == 0
+    assert says(breaks(project), "openapi.yaml and the last release: 0 breaks")
+    assert missed in problems(project)
+    edit(project, *in_wrapper)
+    assert " failed" not in problems(project)
 
 
 def test_the_lines_of_an_operation_are_few() -> None:

@@ -11,6 +11,8 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from .document import DOCUMENT, resolved
 
+pytestmark = pytest.mark.untraced
+
 SCHEMAS: dict[str, dict[str, Any]] = DOCUMENT["components"]["schemas"]
 # A field whose name ends like this is a secret.
 SECRET_NAME = re.compile("(password|token|mfaId)$", re.IGNORECASE)

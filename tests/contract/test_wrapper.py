@@ -14,6 +14,8 @@ from bosbase_wrapper._operations import Operation
 
 from .document import DOCUMENT, operations, resolved
 
+pytestmark = pytest.mark.untraced
+
 OPTIONS = {"self", "options"}
 
 

@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import pytest
 import yaml
 
 from bosbase_wrapper.server import LiveServer
+
+pytestmark = pytest.mark.untraced
 
 FILES = Path(__file__).parents[2] / "examples" / "ci"
 

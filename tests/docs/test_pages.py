@@ -12,6 +12,8 @@ from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 from bosbase_wrapper import BosBase, generate_token
 from bosbase_wrapper.server import LiveServer
 
+pytestmark = pytest.mark.untraced
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PAGES = [page for page in PAGES if "_build" not in page.parts and "```python\n" in page.read_text(encoding="utf-8")]

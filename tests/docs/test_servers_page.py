@@ -12,6 +12,8 @@ import pytest
 from bosbase_wrapper import AuthResult, BosBase, generate_token
 from bosbase_wrapper.server import LiveServer
 
+pytestmark = pytest.mark.untraced
+
 EMAIL, PASSWORD = "user@example.com", "password1234"
 
 

@@ -9,7 +9,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from bosbase_wrapper.server import LiveServer
+
+pytestmark = pytest.mark.untraced
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "demo.py"
 

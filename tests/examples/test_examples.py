@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.untraced
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PRINTS = {
     "quickstart": r"Signed in as Ada, until .*\+00:00\.\nThe token is revoked\.",

@@ -21,6 +21,8 @@ from bosbase_wrapper import BosBase, generate_token
 from bosbase_wrapper.server import LiveServer
 from examples import fastapi_service
 
+pytestmark = pytest.mark.untraced
+
 PASSWORD = "password1234"
 app = fastapi_service.app
 

@@ -34,6 +34,8 @@ from . import drivers
 from .drivers import Driver
 from .raw_server import KEEP, SIGNED_IN, Connection, RawServer, answer, sound
 
+pytestmark = pytest.mark.untraced
+
 FULL_POOL = 100
 LATER = answer(503, b"", "Retry-After: 25")
 

@@ -18,6 +18,8 @@ from bosbase_wrapper.server._paths import executable
 
 from .embedded import EMAIL, Members, members, rows
 
+pytestmark = pytest.mark.untraced
+
 TABLE = "_token_bindings"
 MANY = 50_000
 SOME = 20_000

@@ -14,6 +14,8 @@ import pytest
 
 from .embedded import EMAIL, PASSWORD, Members, Stream, members, rows
 
+pytestmark = pytest.mark.untraced
+
 TABLE = "_token_bindings"
 COLUMNS = "id TEXT PRIMARY KEY, collectionRef TEXT, recordRef TEXT, tokenHash TEXT, created TEXT, updated TEXT"
 

@@ -20,6 +20,8 @@ from bosbase_wrapper import AsyncBosBase, BosBase
 from .processes import exit_code
 from .raw_server import Connection, RawServer, sound
 
+pytestmark = pytest.mark.untraced
+
 TOKEN = "canary-custom-token"
 
 

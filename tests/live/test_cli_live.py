@@ -87,7 +87,7 @@ def serving(*args: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def ended(process: subprocess.Popen[str], sign: signal.Signals) -> tuple[int, str]:
-    """The exit code after a signal, and what was told by then on standard error."""
+    """Send a signal. Return the exit code and what the process wrote to standard error."""
     process.send_signal(sign)
     _, err = process.communicate(timeout=30)
     return process.returncode, err
@@ -96,6 +96,7 @@ def ended(process: subprocess.Popen[str], sign: signal.Signals) -> tuple[int, st
 # --- the life of a token ---
 
 
+@pytest.mark.untraced
 def test_the_life_of_a_token(server: LiveServer, email: str) -> None:
     """Bound, signed in with, rotated, signed in with again, unbound; the old values cannot sign in."""
     account = {"BOSBASE_URL": server.url, "BOSBASE_PASSWORD": PASSWORD}
@@ -302,7 +303,7 @@ def test_serve_makes_an_account(tmp_path: Path) -> None:
 def test_serve_with_an_account_that_cannot_be(
     email: str, code: int, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The reason is told in the server's words, and nothing runs on."""
+    """The error is the server's message, and no server keeps running."""
     assert main(["serve", "--user", email]) == code
     out, err = capsys.readouterr()
     assert out == ""
@@ -323,6 +324,7 @@ def test_served_data_are_their_owners_alone(tmp_path: Path) -> None:
         os.umask(before)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGHUP])
 def test_a_check_that_is_ended_leaves_no_token(tmp_path: Path, sign: signal.Signals) -> None:
     """As by a CI system that cancels the job."""
@@ -475,6 +477,7 @@ def test_help_is_quick_to_import() -> None:
     assert result.stdout.endswith("\n[]\n")
 
 
+@pytest.mark.untraced
 @pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
 def test_bash_completes_commands_and_options() -> None:
     """With the script that `completion bash` prints, Tab offers what fits."""

@@ -21,6 +21,8 @@ from bosbase_wrapper.server._paths import executable
 from ..passwords import FAST
 from .extension import PASSWORD, UNKNOWN, Account, MakeAccount, activity, assert_refused, unique
 
+pytestmark = pytest.mark.untraced
+
 
 def without_extension(data: Path, sql: str) -> None:
     """Change accounts as PocketBase does without the extension: it knows nothing of bindings."""

@@ -14,6 +14,8 @@ from bosbase_wrapper.server import LiveServer
 
 from .extension import PASSWORD, UNKNOWN, MakeAccount, assert_refused, server_data, unique
 
+pytestmark = pytest.mark.untraced
+
 
 def test_a_binding_survives_new_credentials_and_a_new_name(make: MakeAccount) -> None:
     """A new password, email, or name of the collection changes nothing."""

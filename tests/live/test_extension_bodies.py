@@ -24,6 +24,8 @@ from .extension import (
     unique,
 )
 
+pytestmark = pytest.mark.untraced
+
 
 @pytest.mark.parametrize(
     ("headers", "body"),

@@ -17,6 +17,8 @@ from bosbase_wrapper.server import LiveServer
 
 from .extension import JSON, PASSWORD, SPENT, UNKNOWN, Account, MakeAccount, assert_refused, at_the_same_moment
 
+pytestmark = pytest.mark.untraced
+
 
 def test_a_token_is_the_first_factor_or_the_second(guarded: Account) -> None:
     """A token works before and after a password. The id is in the query, which is read first, or in the body."""

@@ -15,6 +15,8 @@ from bosbase_wrapper.server import LiveServer
 
 from .extension import FORM, JSON, Account, MakeAccount, activity, at_the_same_moment
 
+pytestmark = pytest.mark.untraced
+
 
 @dataclass(frozen=True)
 class Way:

@@ -15,6 +15,8 @@ from bosbase_wrapper.server import LiveServer
 
 from .extension import memory
 
+pytestmark = pytest.mark.untraced
+
 LONG = 60  # seconds: longer than any test
 Rule = tuple[str, int, int, str]
 

@@ -9,6 +9,8 @@ from bosbase_wrapper.server import LiveServer
 
 from .extension import JSON, NOT_FOUND, RULE, UNKNOWN, Account, MakeAccount, assert_refused, unique
 
+pytestmark = pytest.mark.untraced
+
 
 def test_an_email_in_another_case_is_another_account(member: Account) -> None:
     """Its credentials are wrong, like those of an unknown email."""

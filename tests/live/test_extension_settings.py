@@ -19,6 +19,8 @@ from bosbase_wrapper.server import LiveServer
 
 from .extension import FORM, JSON, PASSWORD, UNKNOWN, Account, activity, assert_refused
 
+pytestmark = pytest.mark.untraced
+
 REFUSED = "The collection requires multi-factor authentication."
 MFA: dict[str, Any] = {"mfa": {"enabled": True, "duration": 600}, "otp": {"enabled": True}}
 

@@ -11,6 +11,8 @@ from bosbase_wrapper import AsyncBosBase, BosBase, InvalidCredentialsError, gene
 from bosbase_wrapper.fast import AsyncFastTransport, FastTransport
 from bosbase_wrapper.server import LiveServer
 
+pytestmark = pytest.mark.untraced
+
 PASSWORD = "password1234"
 
 

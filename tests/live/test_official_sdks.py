@@ -14,6 +14,8 @@ from pocketbase.models.record import Record
 from bosbase_wrapper import AuthResult, BosBase, MemoryAuthStore, generate_token
 from bosbase_wrapper.server import LiveServer
 
+pytestmark = pytest.mark.untraced
+
 
 @pytest.fixture
 def token(server: LiveServer) -> str:

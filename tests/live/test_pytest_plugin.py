@@ -107,7 +107,7 @@ def test_a_server_that_died(pytester: pytest.Pytester) -> None:
 
 
 def test_a_server_that_does_not_start(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reason is told in the error of each test that needs it."""
+    """Each test that needs the server fails with the reason."""
     monkeypatch.setenv("BOSBASE_POCKETBASE", "/nonexistent/pocketbase")
     pytester.makepyfile("def test_needs_it(bosbase_server): pass")
     result = pytester.runpytest_inprocess()
@@ -212,7 +212,7 @@ def test_a_fresh_bosbase(
 
 
 def test_a_url_that_is_none(pytester: pytest.Pytester) -> None:
-    """--bosbase-url with a typing error is told by its name."""
+    """A malformed --bosbase-url is an error that names the option."""
     pytester.makepyfile("def test_client(bosbase_client): pass")
     result = pytester.runpytest_inprocess("--bosbase-url", "localhost:8090")
     result.assert_outcomes(errors=1)

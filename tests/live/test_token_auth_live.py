@@ -33,6 +33,8 @@ from bosbase_wrapper.server import LiveServer
 
 from ..passwords import FAST
 
+pytestmark = pytest.mark.untraced
+
 PASSWORD = "password1234"
 
 

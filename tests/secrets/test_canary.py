@@ -36,6 +36,8 @@ from tests.faults.raw_server import Connection, RawServer, Script, answer
 
 from .places import MARK, Places, Records
 
+pytestmark = pytest.mark.untraced
+
 # Not together with MARK in one literal: a line of this file may stand in a traceback.
 PASSWORD, OLD, NEW, MFA_ID, JWT = (
     f"{name}{MARK}" for name in ('pass"wörd<', "old\\token", "new/token", "mfa-", "e.e.")

@@ -93,6 +93,7 @@ headers = st.lists(st.tuples(header_names.map(str.encode), header_values), max_s
 statuses = st.integers(100, 999) | st.sampled_from([200, 204, 400, 401, 403, 404, 413, 429, 500, 503])
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("call", CALLS)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(status=statuses, body=bodies, headers=headers)

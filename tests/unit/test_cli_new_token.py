@@ -304,7 +304,7 @@ def test_bind_generate_without_a_clear_response_prints_the_token(
 
 
 def test_a_refusal_after_an_attempt_without_a_response(server: RawServer, capsys: pytest.CaptureFixture[str]) -> None:
-    """The first attempt may have bound it, whatever the second was told."""
+    """The first attempt may have bound the token, so the command prints it although the second attempt is refused."""
     server.script = in_turn(lambda connection: None, refusal(429))
     assert main(GENERATE) == 1
     assert capsys.readouterr().out == sent(server)[0]["token"] + "\n"

@@ -77,6 +77,7 @@ def test_nothing_of_the_signed_client_is_on_the_sign_in() -> None:
     assert response.history == []
 
 
+@pytest.mark.untraced
 def test_any_number_of_requests_at_once_cause_one_sign_in(driver: Driver) -> None:
     """Threads and tasks alike; they wait for it."""
     server = Server()
@@ -104,6 +105,7 @@ def test_when_it_signs_in_again(lives: float | None, leeway: float, sign_ins: in
     assert len(server.sign_ins) == sign_ins
 
 
+@pytest.mark.untraced
 def test_a_revoked_jwt_causes_one_sign_in_for_all(driver: Driver) -> None:
     """Each request that got a 401 is sent once more, with the new JWT."""
     server = Server()

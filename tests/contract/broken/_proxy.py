@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -100,6 +101,10 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
+
+    def setup(self) -> None:
+        sys.settrace(None)  # coverage makes a thread several times slower, and this one runs nothing of the package
+        super().setup()
 
     def handle_one_request(self) -> None:
         self.raw_requestline = self.rfile.readline(65537)
