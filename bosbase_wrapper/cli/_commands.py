@@ -10,7 +10,7 @@ import click
 from bosbase_wrapper import FileAuthStore, __version__, generate_token
 
 from ._given import COLLECTION, EMAIL, JSON, SERVER, Command, Given
-from ._output import WRONG_USAGE, Failure, note, one_line, write
+from ._output import note, one_line, write, writing
 from ._secrets import OLD_TOKEN, PASSWORD, TOKEN, from_environment
 
 PROGRAM: Final = "bosbase-tokens"
@@ -180,10 +180,8 @@ def login(given: Given) -> None:
         (token,) = given.secrets(TOKEN)
         auth = given.call(lambda: collection.auth_with_token(token, mfa_id=from_environment("BOSBASE_MFA_ID") or None))
     if given["store"]:
-        try:
+        with writing(given["store"]):
             FileAuthStore(given["store"]).save(auth)
-        except OSError as error:
-            raise Failure(f"{error.filename or given['store']}: {error.strerror}", WRONG_USAGE) from None
     ends = auth.expires_at.isoformat() if auth.expires_at else None
     session = {"collection": auth.record.collection_name, "record": dict(auth.record), "expires_at": ends}
     jwt = auth.token if given["show_token"] else ""
@@ -276,10 +274,8 @@ def check(given: Given) -> int:
         raise click.UsageError(f'check needs {error.name}: pip install "bosbase-wrapper[check]"') from None
     write(found.to_json() if given["json"] else str(found))
     for path in files:
-        try:
+        with writing(path):
             path.write_text(found.to_html() if path is given["report"] else found.to_junit(), encoding="utf-8")
-        except OSError as error:
-            raise Failure(f"{path}: {error.strerror}", WRONG_USAGE) from None
         note(f"The report is in {path}")
     return found.exit_code(strict=given["strict"])
 

@@ -102,9 +102,5 @@ class Command(click.Command):
             return ctx.invoke(cast("Callable[[Given], Any]", self.callback), Given(ctx.params))
         except BosBaseError as error:
             raise _output.CallFailure(error, as_json=ctx.params["json"]) from None
-        except OSError as error:
-            _output.flush()  # fails again if it was standard output that failed
-            what = "" if error.filename is None else f"{error.filename}: "
-            raise _output.Failure(f"{what}{error.strerror or error}", _output.WRONG_USAGE) from None
         except KeyboardInterrupt:
             raise click.Abort from None  # click would write to a terminal that may be gone

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -60,6 +60,15 @@ def write(text: str) -> None:
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except OSError as error:
         raise lost_output(error) from None
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Generator[None]:
+    """Name the file, or what is wrong with its folder, if it cannot be written in the block."""
+    try:
+        yield
+    except OSError as error:
+        raise Failure(f"{error.filename or path}: {error.strerror}", WRONG_USAGE) from None
 
 
 def write_json(data: Mapping[str, Any]) -> None:
