@@ -195,7 +195,7 @@ faults: $(VENV)/.test ## Run the fault tests in their long form too (20,000 call
 .PHONY: mutants
 mutants: $(VENV)/.mutants ## Mutation tests: at least 90 % of the changes must be noticed
 	rm -rf mutants
-	$(BIN)/mutmut run --max-children 3
+	$(BIN)/mutmut run --max-children 6  # most tests wait
 	$(BIN)/mutmut results > mutants/alive.txt
 	$(BIN)/mutmut export-cicd-stats
 	$(BIN)/python tests/mutants.py mutants/mutmut-cicd-stats.json
