@@ -95,7 +95,7 @@ class Probe:
         self.rules: Final = Rules(self.document)
         everyday = f"{self.document.text} {account.email} {account.collection} {account.url}"
         self.secrets: Final = Secrets(account.password, self.document.record_fields, everyday)
-        self.facts = Facts()
+        self.facts: Facts = Facts()
         self.problems: list[str] = []
         self.hints: list[str] = []
         self.bindings: Final[dict[Binding, State]] = {}
