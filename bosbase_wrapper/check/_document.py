@@ -40,18 +40,6 @@ _BALANCER: Final = re.compile(
 )
 
 
-@cache
-def _text() -> str:
-    return next(place for place in _PLACES if place.is_file()).read_text(encoding="utf-8")
-
-
-@cache
-def _raw() -> dict[str, Any]:
-    """What the document holds. A program may run the check many times, and YAML is slow to read."""
-    raw: dict[str, Any] = yaml.safe_load(_text())
-    return raw
-
-
 class Document:
     """The document. Its operations are found by their operationId.
 
@@ -60,8 +48,8 @@ class Document:
     """
 
     def __init__(self) -> None:
-        self.text: Final = _text()
-        self.raw: Final = _raw()
+        self.text: Final = next(place for place in _PLACES if place.is_file()).read_text(encoding="utf-8")
+        self.raw: Final[dict[str, Any]] = yaml.safe_load(self.text)
         self.segments: Final[dict[str, str]] = {}
         self.limits: Final[dict[str, dict[str, int]]] = {}
         self.errors: Final = defaultdict[str, dict[str, dict[str, Any]]](dict)
@@ -93,6 +81,12 @@ class Document:
     def _place(self, path: Iterable[str | int]) -> str:
         known = (str(part) if part in self._names or isinstance(part, int) else "*" for part in path)
         return ".".join(known) or "the body"
+
+
+@cache
+def openapi_document() -> Document:
+    """The document, read once: a program may run the check many times, and YAML is slow to read."""
+    return Document()
 
 
 def _resolved(document: Any, value: Any) -> Any:

@@ -14,7 +14,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from schemathesis import GenerationMode
 
 from ._connection import as_object
-from ._document import SIGN_IN, Document
+from ._document import SIGN_IN, Document, openapi_document
 from ._probe import Probe
 from ._run import Check
 from ._secrets import new_token
@@ -24,7 +24,7 @@ def fuzz_checks(cases: int) -> list[Check]:
     """One check for each operation."""
     return [
         Check(partial(_fuzz, operation=name, most=cases), f"fuzz-{segment}", f"Generated cases conform: {segment}")
-        for name, segment in Document().segments.items()
+        for name, segment in openapi_document().segments.items()
     ]
 
 

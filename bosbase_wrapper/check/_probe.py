@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 
 from ._connection import Clock, Connection, Pairs, Pause, Response, Tell, as_object
-from ._document import BIND, SIGN_IN, UNBIND, Document, Rules
+from ._document import BIND, SIGN_IN, UNBIND, Rules, openapi_document
 from ._secrets import Secrets, new_token
 
 Body = Mapping[str, Any] | bytes
@@ -90,7 +90,7 @@ class Probe:
         self.pause: Final = pause
         self.tell: Final = tell
         self.connection: Final = Connection(account.url, client, pause, clock, tell)
-        self.document: Final = Document()
+        self.document: Final = openapi_document()
         self.longest: Final = self.document.limits[BIND]["token"]  # token, in bytes
         self.rules: Final = Rules(self.document)
         everyday = f"{self.document.text} {account.email} {account.collection} {account.url}"
@@ -294,9 +294,9 @@ class Probe:
         """A body by its texts that openapi.yaml has too. A server may say anything, also a secret."""
         message, data = body.get("message"), as_object(body.get("data"))
         fields = sorted(data.keys() & self.document.limits[BIND].keys())
-        errors = [f"data.{name} {self._known(as_object(data[name]).get('code'))}" for name in fields]
-        said = "" if message is None else f" {self._known(message)!r}"
+        errors = [f"data.{name} {self._documented(as_object(data[name]).get('code'))}" for name in fields]
+        said = "" if message is None else f" {self._documented(message)!r}"
         return f"{status}{said} with {' and '.join(errors) or 'other data'}" if data else f"{status}{said}"
 
-    def _known(self, text: Any) -> str:
+    def _documented(self, text: Any) -> str:
         return text if isinstance(text, str) and text in self.document.text else "(another text)"
