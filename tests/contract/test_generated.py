@@ -82,14 +82,9 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def untraced() -> dict[str, str]:
-    """The environment without what makes coverage trace each Python process: these run none of our code, or a copy."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-
-
 def make(folder: Path, target: str) -> subprocess.CompletedProcess[str]:
     """Run a target in a folder with the environment that runs this test."""
-    inherited = {name: value for name, value in untraced().items() if not name.startswith("MAKE")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     environment = {**inherited, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     command = ["make", f"VENV={sys.prefix}", f"--old-file={sys.prefix}/.test", target]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)

@@ -14,7 +14,7 @@ import pytest
 from . import steps
 from .document import SPEC
 from .steps import Edit
-from .test_generated import make, untraced
+from .test_generated import make
 
 ROOT = SPEC.parent
 pytestmark = [pytest.mark.untraced, pytest.mark.timeout(300)]  # each test runs several commands
@@ -98,7 +98,7 @@ def project(tmp_path: Path) -> Path:
 def python(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run this Python with the project's own packages."""
     path = os.pathsep.join(map(str, (project, project / "generated")))
-    environment = {**untraced(), "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_ADDOPTS": ""}
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_ADDOPTS": ""}
     command = [sys.executable, *arguments]
     return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -18,7 +19,6 @@ from . import tables
 from .broken import BROKEN, BrokenServer, Request, Response, Sound, error
 from .document import SPEC, message
 from .state import Account, Table
-from .test_generated import untraced
 
 PASSWORD = "a-password-of-our-own"
 pytestmark = [pytest.mark.untraced, pytest.mark.timeout(300)]  # a run takes long; its own requests have their timeouts
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.untraced, pytest.mark.timeout(300)]  # a run takes lon
 def contract(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the suite."""
     command = [sys.executable, "-m", "tests.contract", *arguments]
-    environment = {**untraced(), **variables}
+    environment = {**os.environ, **variables}
     return subprocess.run(command, cwd=SPEC.parent, env=environment, capture_output=True, text=True)
 
 
