@@ -78,9 +78,9 @@ def official_sdk(target: Target) -> Iterator[Login]:
 
 @contextmanager
 def prepared_request(target: Target, transport: httpx.BaseTransport | None = None) -> Iterator[Login]:
-    """The least for a client whose calls other tools see: `httpx.Client.send` of one request that is never made anew.
+    """Send one request again and again through `httpx.Client.send`, and only read the response.
 
-    The response is only read. Its httpx client is made as that of `BosBase` is.
+    A client that mocks and tracers can see does at least this much. The httpx client is made as that of `BosBase` is.
     """
     with make_client(httpx.URL(target.url), transport) as client:
         request = client.build_request("POST", target.endpoint, json=target.fields)
@@ -89,7 +89,10 @@ def prepared_request(target: Target, transport: httpx.BaseTransport | None = Non
 
 @contextmanager
 def bytes_over_sockets(target: Target) -> Iterator[Login]:
-    """The least for any client: the bytes of one request over a socket of each thread, and no look at the response."""
+    """Send the bytes of one request over a socket of each thread, and do not look at the response.
+
+    Every client does at least this much.
+    """
     request = httpx.Request("POST", target.endpoint, json=target.fields)
     head = b"".join(b"%s: %s\r\n" % header for header in request.headers.raw)
     message = b"POST %s HTTP/1.1\r\n%s\r\n%s" % (request.url.raw_path, head, request.content)

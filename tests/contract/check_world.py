@@ -74,9 +74,9 @@ class World:
     ) -> Report:
         """What the check says of the server with something spoiled; it does not wait for anything."""
         with BrokenServer(self.server.url, spoil) as url, httpx.Client(timeout=30, verify=False) as client:
-            session = Probe(self.account(kind, url), client, pause=lambda _: None)
+            probe = Probe(self.account(kind, url), client, pause=lambda _: None)
             last = LAST if checks is CHECKS else ()
-            return run_checks(session, [*checks, *(fuzz_checks(fuzz) if fuzz else ())], last=last)
+            return run_checks(probe, [*checks, *(fuzz_checks(fuzz) if fuzz else ())], last=last)
 
     def bindings(self, record_id: str = "%") -> int:
         """How many tokens are bound on the server, to one record or to whomever."""

@@ -65,11 +65,11 @@ def _examine(world: World, spoil: Spoiler, time: Time | None = None, checks: obj
         return spoil(request, server)
 
     with BrokenServer(world.server.url, noting) as url, httpx.Client(timeout=30, verify=False) as client:
-        session = Probe(
+        probe = Probe(
             replace(account, url=url), client, pause=time.pause, clock=lambda: time.now, tell=time.told.append
         )
         last = LAST if checks is CHECKS else ()
-        report = run_checks(session, checks, last=last)  # type: ignore[arg-type]
+        report = run_checks(probe, checks, last=last)  # type: ignore[arg-type]
     assert account.password not in str(report)
     return report, world.bindings() - before
 
@@ -287,8 +287,8 @@ def test_a_server_that_restarts(tmp_path: Path, checks: Sequence[Check]) -> None
             started[0].start()
 
     with again, httpx.Client(timeout=30) as client:
-        session = Probe(Account(again.url, "users", "a@example.com", "password1234"), client, tell=progress)
-        report = run_checks(session, checks, last=LAST if checks is CHECKS else ())
+        probe = Probe(Account(again.url, "users", "a@example.com", "password1234"), client, tell=progress)
+        report = run_checks(probe, checks, last=LAST if checks is CHECKS else ())
         started[0].join()
     assert report.exit_code() == 0, str(report)
     assert {"left-behind", "state"} <= {result.name for result in report.of(Outcome.OK)}

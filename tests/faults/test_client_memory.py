@@ -22,7 +22,7 @@ from .raw_server import Connection, RawServer, answer, sound
 pytestmark = pytest.mark.untraced
 
 REFUSED = answer(400, b'{"data": {}, "message": "Failed to authenticate.", "status": 400}')
-# So many calls may take so many bytes: what buffers and caches take now and then, 440 bytes a call in the short form.
+# The number of calls, and the bytes that buffers and caches may add during them.
 SHORT, LONG = (300, 43 * 1024), (20_000, 128 * 1024)
 PARTS = 3  # a leak grows in each of them, a buffer that is just in use does not
 

@@ -242,8 +242,8 @@ def test_a_host_that_does_not_answer_is_not_called_slow() -> None:
 
     times: list[float] = []
     with httpx.Client(transport=httpx.MockTransport(hang)) as client:
-        session = Probe(ACCOUNT, client, pause=times.append, clock=lambda: sum(times), tell=told.append)
-        report = run_checks(session)
+        probe = Probe(ACCOUNT, client, pause=times.append, clock=lambda: sum(times), tell=told.append)
+        report = run_checks(probe)
     assert [result.detail for result in report.unfinished] == [
         "The server does not answer (the connection was not made in time)."
     ]
@@ -252,7 +252,7 @@ def test_a_host_that_does_not_answer_is_not_called_slow() -> None:
 
 
 def test_a_body_without_an_end_is_given_up() -> None:
-    """No more than 4 MiB of it are read, and the time they take is told."""
+    """The check stops reading after 4 MiB. The error says how long the response took."""
     times: list[float] = []
 
     def drip() -> Iterator[bytes]:
