@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import socket
+import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,6 +103,28 @@ def server_data(server: LiveServer) -> Path:
     found = re.search(r"--dir=([^\0]+)", command)
     assert found
     return Path(found[1])
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until a job of the server is done."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def add_bindings(data: Path, account: Account, count: int) -> list[str]:
+    """Bind tokens to an account without a call for each, and return them."""
+    tokens = [unique("token") for _ in range(count)]
+    account.bound()  # makes the table
+    with closing(sqlite3.connect(data / "data.db", timeout=30)) as database, database:
+        (bound,) = database.execute(
+            "SELECT collectionRef, recordRef, created, updated FROM _token_bindings WHERE recordRef = ?", (account.id,)
+        )
+        rows = [(unique("id"), hashlib.sha256(token.encode()).hexdigest(), *bound) for token in tokens]
+        columns = "id, tokenHash, collectionRef, recordRef, created, updated"
+        database.executemany(f"INSERT INTO _token_bindings ({columns}) VALUES (?, ?, ?, ?, ?, ?)", rows)
+    return tokens
 
 
 Request = tuple[str, dict[str, str], bytes]  # path, headers, body

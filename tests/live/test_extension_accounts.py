@@ -19,7 +19,17 @@ from bosbase_wrapper.server import LiveServer
 from bosbase_wrapper.server._paths import executable
 
 from ..passwords import FAST
-from .extension import PASSWORD, UNKNOWN, Account, MakeAccount, activity, assert_refused, unique
+from .extension import (
+    PASSWORD,
+    UNKNOWN,
+    Account,
+    MakeAccount,
+    activity,
+    add_bindings,
+    assert_refused,
+    unique,
+    wait_until,
+)
 
 pytestmark = pytest.mark.untraced
 
@@ -131,6 +141,26 @@ def test_an_account_of_unknown_age_keeps_its_tokens(tmp_path: Path, http: httpx.
         without_extension(tmp_path, f"UPDATE users SET created = '{created}'")
         server.start()
         assert account.login(token).status_code == 200
+
+
+def test_an_account_with_many_bindings(tmp_path: Path, http: httpx.Client) -> None:
+    """None of them signs a new account with its id in, and a daily job removes what the deletion leaves of them."""
+    with LiveServer(tmp_path) as server:
+        made = server.create_record("users", email="a@example.com", password=PASSWORD)
+        account = Account(server, "users", "a@example.com", made["id"], http)
+        tokens = add_bindings(tmp_path, account, 2500)
+        again = tokens.pop()
+        assert account.login(tokens[-1]).status_code == 200
+        server.delete_record("users", account.id)
+        server.create_record("users", id=account.id, email="b@example.com", password=PASSWORD)
+        for token in (tokens[0], tokens[-1]):
+            assert_refused(account.login(token), 400, UNKNOWN)
+        assert server.tokens("users", "b@example.com") == []
+        account.email = "b@example.com"
+        account.bound(again)
+        server.api("POST", "/api/crons/bosbase_tokens_unusable")
+        wait_until(lambda: bindings_in(tmp_path) == 1)
+        assert account.login(again).json()["record"]["id"] == account.id
 
 
 def test_the_superuser_that_each_start_makes_anew(tmp_path: Path, http: httpx.Client) -> None:

@@ -19,7 +19,7 @@ import pytest
 from bosbase_wrapper.server import LiveServer, hooks_dir
 from bosbase_wrapper.server._paths import executable
 
-from .extension import PASSWORD, UNKNOWN, Account, MakeAccount, assert_refused, server_data, unique
+from .extension import PASSWORD, UNKNOWN, Account, MakeAccount, add_bindings, assert_refused, server_data, unique
 
 
 @dataclass
@@ -131,6 +131,20 @@ def test_revoke_all_ends_all_bindings_of_one_account(make: MakeAccount, operator
     for token in tokens:
         assert_refused(account.login(token), 400, UNKNOWN)
     assert other.login(kept).json()["record"]["id"] == other.id
+
+
+def test_revoke_all_of_many_bindings(make: MakeAccount, operator: Operator) -> None:
+    """Counts them all. None signs in, is listed or can be revoked again."""
+    account = make()
+    tokens = add_bindings(operator.data, account, 2500)
+    done = operator.run("revoke-all", account.collection, account.email)
+    assert done.stdout == f"Revoked 2501 tokens of {account.email} in {account.collection}.\n"
+    for token in (tokens[0], tokens[-1]):
+        assert_refused(account.login(token), 400, UNKNOWN)
+    assert operator.run("list", account.collection, account.email).returncode == 1
+    with closing(sqlite3.connect(operator.data / "data.db", timeout=30)) as database:
+        (left,) = database.execute("SELECT id FROM _token_bindings WHERE recordRef = ''").fetchone()
+    assert operator.run("revoke", left).stderr == f'There is no binding "{left}".\n'
 
 
 def test_revocations_as_json(make: MakeAccount, operator: Operator) -> None:

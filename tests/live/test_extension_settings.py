@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import pytest
 
 from bosbase_wrapper.server import LiveServer
 
-from .extension import FORM, JSON, PASSWORD, UNKNOWN, Account, activity, assert_refused
+from .extension import FORM, JSON, PASSWORD, UNKNOWN, Account, activity, add_bindings, assert_refused, wait_until
 
 pytestmark = pytest.mark.untraced
 
@@ -100,16 +99,8 @@ def test_a_binding_of_unknown_age(
             database.executescript(legacy + "ALTER TABLE t RENAME TO _token_bindings")
             database.execute("UPDATE _token_bindings SET updated = ?", (updated,))
         assert_refused(account.login(token), 400, UNKNOWN)
-        account.server.api("POST", "/api/crons/bosbase_tokens_expired")
+        account.server.api("POST", "/api/crons/bosbase_tokens_unusable")
         wait_until(lambda: count(tmp_path) == 0)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait until a job of the server is done."""
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_daily_job_removes_what_is_too_old(
@@ -118,18 +109,13 @@ def test_a_daily_job_removes_what_is_too_old(
     """All of it, in several transactions, and nothing else."""
     monkeypatch.setenv("BOSBASE_TOKENS_MAX_AGE", "3600")
     with account_of_a_server(tmp_path, http, {}) as account:
-        account.bound()
-        with closing(sqlite3.connect(tmp_path / "data.db", timeout=30)) as database, database:
-            (bound,) = database.execute("SELECT collectionRef, recordRef, created, updated FROM _token_bindings")
-            rows = [(f"row{number}", f"hash{number}", *bound) for number in range(2500)]
-            columns = "id, tokenHash, collectionRef, recordRef, created, updated"
-            database.executemany(f"INSERT INTO _token_bindings ({columns}) VALUES (?, ?, ?, ?, ?, ?)", rows)
+        add_bindings(tmp_path, account, 2500)
         age(tmp_path, 4000)
         kept = account.bound()
-        account.server.api("POST", "/api/crons/bosbase_tokens_expired")
+        account.server.api("POST", "/api/crons/bosbase_tokens_unusable")
         wait_until(lambda: count(tmp_path) == 1)
         assert account.login(kept).status_code == 200
-        assert "removed bindings that are too old" in activity(account.server)
+        assert "removed bindings that cannot sign in any more" in activity(account.server)
 
 
 def test_without_a_limit_no_binding_is_too_old(tmp_path: Path, http: httpx.Client) -> None:
@@ -137,7 +123,7 @@ def test_without_a_limit_no_binding_is_too_old(tmp_path: Path, http: httpx.Clien
     with account_of_a_server(tmp_path, http, {}) as account:
         token = account.bound()
         age(tmp_path, 1e9)
-        account.server.api("POST", "/api/crons/bosbase_tokens_expired")
+        account.server.api("POST", "/api/crons/bosbase_tokens_unusable")
         assert account.login(token).status_code == 200
         assert count(tmp_path) == 1
 

@@ -37,7 +37,7 @@ onRecordAuthRequest((e) => require(`${__hooks}/bosbase_tokens/mfa.js`).oneAtATim
 onModelCreate((e) => require(`${__hooks}/bosbase_tokens/secrets.js`).hide(e), "_logs");
 onSettingsReload((e) => require(`${__hooks}/bosbase_tokens/rates.js`).restart(e));
 
-cronAdd("bosbase_tokens_expired", "17 3 * * *", () =>
-  require(`${__hooks}/bosbase_tokens/upkeep.js`).dropExpired($app));
+cronAdd("bosbase_tokens_unusable", "17 3 * * *", () =>
+  require(`${__hooks}/bosbase_tokens/upkeep.js`).dropUnusable($app));
 
 require(`${__hooks}/bosbase_tokens/commands.js`).add($app);

@@ -6,7 +6,7 @@ const { TABLE, run } = require(`${__hooks}/bosbase_tokens/sql.js`);
 const table = require(`${__hooks}/bosbase_tokens/table.js`);
 const upkeep = require(`${__hooks}/bosbase_tokens/upkeep.js`);
 
-const LARGE = 40000; // pages of 4 KiB
+const AT_ONCE = 1000; // bindings to delete in one transaction
 
 /** Changes bindings of a record, unless it got a new password after its password was checked. Returns whether it did. */
 function change(app, record, write) {
@@ -86,7 +86,10 @@ function owner(app, collection, token) {
 }
 
 /**
- * Removes all bindings of a record in one statement.
+ * Removes all bindings of a record in one transaction.
+ *
+ * Each deleted row changes about two pages of the database, and other writers wait until all are written. So of many
+ * bindings most only lose their record, which is cheap and final. upkeep.js deletes them later.
  *
  * @param {core.App} app
  * @param {core.Record} record
@@ -96,13 +99,15 @@ function revokeAll(app, record) {
   if (!app.hasTable(TABLE)) {
     return 0;
   }
-  const sql = `DELETE FROM ${TABLE} WHERE collectionRef = {:collection} AND recordRef = {:record}`;
-  run(app, `PRAGMA cache_spill = ${LARGE}`); // a large deletion writes its pages once, not each time the cache is full
-  try {
-    return run(app, sql, { collection: record.collection().id, record: record.id });
-  } finally {
-    run(app, "PRAGMA cache_spill = 1");
-  }
+  const theirs = "collectionRef = {:collection} AND recordRef = {:record}";
+  const some = `SELECT id FROM ${TABLE} WHERE ${theirs} LIMIT ${AT_ONCE}`;
+  const params = { collection: record.collection().id, record: record.id };
+  let count = 0;
+  app.runInTransaction((tx) => {
+    count += run(tx, `DELETE FROM ${TABLE} WHERE id IN (${some})`, params);
+    count += run(tx, `UPDATE ${TABLE} SET recordRef = '' WHERE ${theirs}`, params);
+  });
+  return count;
 }
 
 /** Removes bindings, and then what they belong to, in one transaction. */

@@ -80,7 +80,7 @@ function revoke(app, id) {
   let done;
   if (table.isReady(app)) {
     app.runInTransaction((tx) => {
-      const sql = `SELECT collectionRef, recordRef FROM ${TABLE} WHERE id = {:id}`;
+      const sql = `SELECT collectionRef, recordRef FROM ${TABLE} WHERE id = {:id} AND recordRef <> ''`;
       const [found] = rows(tx, sql, { id }, ["collectionRef", "recordRef"]);
       if (found && run(tx, `DELETE FROM ${TABLE} WHERE id = {:id}`, { id }) > 0) {
         done = ownerOf(tx, found);

@@ -12,11 +12,14 @@ function creation(collection) {
   return found && found.getName();
 }
 
-/** The condition for bindings of a collection whose account is gone, or was created after the token was bound. */
+/**
+ * The condition for bindings of a collection whose account is gone, or was created after the token was bound. Bindings
+ * that have lost their record are left to the daily job.
+ */
 function withoutOwner(collection) {
   const field = creation(collection);
   const isYounger = field ? `AND coalesce(julianday([[owner.${field}]]) <= julianday({{${TABLE}}}.updated), 1)` : "";
-  return `collectionRef = {:collection} AND NOT EXISTS
+  return `collectionRef = {:collection} AND recordRef <> '' AND NOT EXISTS
     (SELECT 1 FROM {{${collection.name}}} AS owner WHERE [[owner.id]] = recordRef ${isYounger})`;
 }
 
@@ -55,23 +58,32 @@ function isFresh() {
   return seconds ? `AND julianday(updated) > julianday('now', '-${seconds} seconds')` : "";
 }
 
-/**
- * Deletes bindings that are too old to sign in.
- *
- * @param {core.App} app
- */
-function dropExpired(app) {
-  if (!settings.maxAge() || !app.hasTable(TABLE)) {
-    return;
-  }
-  const expired = `SELECT id FROM ${TABLE} WHERE NOT coalesce(1 ${isFresh()}, 0) LIMIT ${BATCH}`;
+/** Deletes the bindings that meet a condition, in several transactions. Returns how many there were. */
+function dropInBatches(app, condition) {
+  const batch = `SELECT id FROM ${TABLE} WHERE ${condition} LIMIT ${BATCH}`;
   let count = 0;
   let last;
   do {
-    last = run(app, `DELETE FROM ${TABLE} WHERE id IN (${expired})`);
+    last = run(app, `DELETE FROM ${TABLE} WHERE id IN (${batch})`);
     count += last;
   } while (last > 0);
-  app.logger().info("Custom tokens: removed bindings that are too old", "count", count);
+  return count;
 }
 
-module.exports = { dropExpired, dropStale, isFresh };
+/**
+ * Deletes bindings that cannot sign in any more: those that have lost their record, and those that are too old.
+ *
+ * @param {core.App} app
+ */
+function dropUnusable(app) {
+  if (!app.hasTable(TABLE)) {
+    return;
+  }
+  let count = dropInBatches(app, "recordRef = '' AND collectionRef IN (SELECT id FROM _collections)");
+  if (settings.maxAge()) {
+    count += dropInBatches(app, `NOT coalesce(1 ${isFresh()}, 0)`);
+  }
+  app.logger().info("Custom tokens: removed bindings that cannot sign in any more", "count", count);
+}
+
+module.exports = { dropStale, dropUnusable, isFresh };
