@@ -26,14 +26,14 @@ SOME = 20_000
 
 
 def fill(data: Path, record: str, count: int, of_others: int = 0) -> None:
-    """Give an account many bindings, among those of others."""
+    """Give an account many bindings, among those of others. Rows that a revocation has left are replaced."""
     with closing(sqlite3.connect(data / "data.db", timeout=30)) as database, database:
         ((collection,),) = database.execute("SELECT id FROM _collections WHERE name = 'members'")
         for owner, number in [(record, count), ("others", of_others)]:
             digests = (hashlib.sha256(f"{owner} {index}".encode()).hexdigest() for index in range(number))
             made = ((digest[:15], collection, owner, digest) for digest in digests)
             database.executemany(
-                f"INSERT INTO {TABLE} (id, collectionRef, recordRef, tokenHash) VALUES (?, ?, ?, ?)", made
+                f"INSERT OR REPLACE INTO {TABLE} (id, collectionRef, recordRef, tokenHash) VALUES (?, ?, ?, ?)", made
             )
 
 
@@ -111,14 +111,14 @@ def test_a_revocation_that_cannot_write(tmp_path: Path) -> None:
 
 
 def test_the_deletion_of_an_account_with_many_bindings(tmp_path: Path) -> None:
-    """Takes little time of the processor, and leaves none of its bindings."""
+    """Takes little time of the processor, and leaves it none of its bindings."""
     with members(tmp_path) as collection:
         heavy = collection.add("heavy@example.com")
         assert collection.bind("t") == 204
         fill(tmp_path, heavy, MANY)
         before = processor_seconds(collection)
         collection.server.delete_record("members", heavy)
-        assert processor_seconds(collection) - before < 2
+        assert processor_seconds(collection) - before < 1
         assert count(tmp_path, heavy) == 0
         assert collection.login("t") == 200
 
