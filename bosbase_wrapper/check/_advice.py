@@ -9,6 +9,7 @@ import httpx
 
 from bosbase_wrapper._options import is_loopback
 
+from ._connection import SLOW_SECONDS
 from ._document import SIGN_IN, UNBIND
 from ._probe import Probe
 from ._secrets import new_token
@@ -16,7 +17,6 @@ from ._secrets import new_token
 _PAIRS: Final = 5
 _AT_ONCE: Final = 8
 _TRIES: Final = 20
-_SLOW_SECONDS: Final = 5.0
 
 
 def account(probe: Probe) -> None:
@@ -46,11 +46,9 @@ def mfa_by_password_alone(probe: Probe) -> None:
 def told_apart_by_time(probe: Probe) -> None:
     """An unknown email takes as long as a wrong password."""
     probe.require_binding()
-    others: list[dict[str, str]] = []
-    for _ in range(_PAIRS):
-        others += [{"email": f"{new_token()[-20:].lower()}@example.com"}, {"password": new_token()}]
-    seconds = [probe.bind(new_token(), **other).seconds for other in others]
-    one, other = min(seconds[::2]), min(seconds[1::2])  # the least disturbed
+    nobody = f"{new_token()[-20:].lower()}@example.com"
+    one = min(probe.bind(new_token(), email=nobody).seconds for _ in range(_PAIRS))  # the least disturbed
+    other = min(probe.bind(new_token(), password=new_token()).seconds for _ in range(_PAIRS))
     hint = f"an unknown email takes {one * 1000:.0f} ms, a wrong password {other * 1000:.0f} ms"
     probe.advise(max(one, other) < 2 * min(one, other) or abs(one - other) < 0.01, hint)
 
@@ -70,30 +68,23 @@ def mfa_id_at_once(probe: Probe) -> None:
     probe.advise(times <= 1, f"one mfaId signed in {times} times, for {_AT_ONCE} requests at the same moment")
 
 
-# --- at the end of a run, when nothing is bound any more: the checks before would have to wait for their limits ---
-
-
 def slow(probe: Probe) -> None:
     """Each response arrives within seconds."""
     slowest = probe.connection.slowest
-    probe.advise(slowest < _SLOW_SECONDS, f"the slowest response took {slowest:.0f} s")
+    probe.advise(slowest < SLOW_SECONDS, f"the slowest response took {slowest:.0f} s")
 
 
-def wrong_sign_ins(probe: Probe) -> None:
-    """Sign-ins with wrong tokens are rate-limited."""
-    _expect_a_limit(probe, SIGN_IN, "*:authWithToken")
+def rate_limits(probe: Probe) -> None:
+    """Wrong tokens and wrong passwords are rate-limited."""
+    _expect_a_limit(probe, SIGN_IN, "wrong tokens", "*:authWithToken")
+    if not probe.facts.refusal:  # an unbind binds nothing
+        _expect_a_limit(probe, UNBIND, "wrong passwords", "*:bindToken and *:unbindToken")
 
 
-def wrong_passwords(probe: Probe) -> None:
-    """Binding and unbinding with wrong passwords is rate-limited."""
-    probe.require_binding()
-    _expect_a_limit(probe, UNBIND, "*:bindToken and *:unbindToken")  # an unbind binds nothing
-
-
-def _expect_a_limit(probe: Probe, operation: str, rules: str) -> None:
-    path, connection, limited, tries = probe.path(operation), probe.connection, probe.connection.limited, 0
-    while not limited and tries < _TRIES:
-        tries += 1
+def _expect_a_limit(probe: Probe, operation: str, what: str, rules: str) -> None:
+    path, connection = probe.path(operation), probe.connection
+    for _ in range(_TRIES):
         content = json.dumps(probe.credentials(new_token(), password=new_token())).encode()
-        limited = connection.attempt(connection.request("POST", path, content)).status == 429
-    probe.advise(limited, f"{tries} in a row without a 429; set a rate limit for {rules}")
+        if connection.limited or connection.attempt(connection.request("POST", path, content)).status == 429:
+            return
+    probe.advise(False, f"{_TRIES} {what} in a row without a 429; set a rate limit for {rules}")

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
-from math import inf
 from typing import Any, Final, cast
 
 import httpx
@@ -31,7 +30,7 @@ _FIRST_SECONDS: Final = 2.0  # that it waits for a server that was never there
 _RECENT_SECONDS: Final = 15.0
 _TRIES: Final = 4  # of a request, before an ordinary one shows whether it alone has a fault
 _MOST_DROPS: Final = 4  # of a run: a proxy may close an idle connection, and a server may restart
-_SLOW_SECONDS: Final = 5.0
+SLOW_SECONDS: Final = 5.0
 _MOST_SLOW_SECONDS: Final = 40.0  # of all slow responses together
 _PERHAPS: Final = "Perhaps it waits for a mail server that does not answer (the auth alert of the collection)."
 _RULES: Final = "of the server (rules such as *:auth, *:bindToken, *:authWithToken, /api/)"
@@ -64,7 +63,7 @@ class Response(Reply):
     def json(self) -> Any:
         """The body as JSON in UTF-8. If it is not JSON, a value that equals nothing else."""
         try:
-            return json.loads(self.body.decode(), parse_constant=_refuse)
+            return json.loads(self.body.decode(), parse_constant=int)  # int refuses NaN and Infinity
         except (ValueError, RecursionError):
             return _NO_JSON
 
@@ -124,10 +123,6 @@ def jwt_part(token: str, index: int) -> dict[str, Any]:
         return {}
 
 
-def _refuse(constant: str) -> Any:
-    raise ValueError(constant)
-
-
 class UnfinishedError(Exception):
     """The run cannot go on, and the server's API is not to blame."""
 
@@ -135,26 +130,25 @@ class UnfinishedError(Exception):
 class Connection:
     """The exchanges of a run, and how long it still waits.
 
-    `limited` says whether it met a rate limit, and `faults` counts the requests that met a passing fault. A server is
-    blamed for a 500 or a dropped connection only if the request fails again and again while an ordinary request of the
-    same operation succeeds. Any other fault is retried, and ends the run if it stays.
+    `limited` says whether it met a rate limit, and `faults` holds the times of passing faults. A server is blamed for a
+    500 or a dropped connection only if the request fails again and again while an ordinary request of the same
+    operation succeeds. Any other fault is retried, and ends the run if it stays.
     """
 
     def __init__(self, url: str, client: httpx.Client, pause: Pause, clock: Clock, tell: Tell) -> None:
         self.requests: int = 0
         self.slowest: float = 0.0
         self.limited: bool = False
-        self.faults: int = 0
+        self.faults: list[float] = []
+        self.pause: Final = pause
+        self.tell: Final = tell
         self._url: Final = url
         self._client: Final = client
         self._sender: Final = SyncSender(url, _TIMEOUT, None, 0, None, client)
-        self._pause: Final = pause
         self._clock: Final = clock
-        self._tell: Final = tell
         self._passed = 0
         self._drops = 0
         self._never_answered = False
-        self._last_fault = -inf
         self.renew(_LIMIT_SECONDS)
 
     def renew(self, limit_seconds: float = _CLEAN_UP_LIMIT_SECONDS) -> None:
@@ -167,14 +161,12 @@ class Connection:
     @property
     def had_fault_lately(self) -> bool:
         """Whether the server had a passing fault in the last seconds."""
-        return self._clock() - self._last_fault < _RECENT_SECONDS
+        return bool(self.faults) and self._clock() - self.faults[-1] < _RECENT_SECONDS
 
     @property
     def drops_requests(self) -> bool:
         """Whether the server drops a request each time, or more than restarts and idle connections explain."""
         return self._never_answered or self._drops > max(_MOST_DROPS, self.requests / 20)
-
-    # --- one exchange ---
 
     def request(
         self, method: str, path: str, content: bytes = b"", *, headers: Pairs = JSON, query: Pairs | None = None
@@ -206,16 +198,14 @@ class Connection:
         response = self.begin(request).result()
         seconds = response.seconds if len(request.content) < 1 << 20 else 0.0
         self.slowest = max(self.slowest, seconds)
-        if seconds >= _SLOW_SECONDS:
+        if seconds >= SLOW_SECONDS:
             self._slow_for += seconds
-            self._tell(f"The server took {seconds:.0f} s for one request. {_PERHAPS}")
+            self.tell(f"The server took {seconds:.0f} s for one request. {_PERHAPS}")
         if self._slow_for > _MOST_SLOW_SECONDS:
             raise UnfinishedError(f"The server takes up to {self.slowest:.0f} s for one request. {_PERHAPS}")
         if self._clock() > self._ends:
             raise UnfinishedError("The check took 15 minutes, which is too long.")
         return response
-
-    # --- one request, until it is answered ---
 
     def send(self, request: httpx.Request, limited: Limited, ordinary: Callable[[], httpx.Request]) -> Response:
         """Sends a request until the response is no 429 and no passing fault. `limited` gets every 429.
@@ -235,9 +225,8 @@ class Connection:
             if not alone:
                 self._wait_for_recovery(response, min(2**tries / 8, 4.0) if tries > 1 else 0.0)
         if tries:
-            self.faults += 1
+            self.faults.append(self._clock())
             self._drops += dropped
-            self._last_fault = self._clock()
         return response
 
     def _wait_for_recovery(self, response: Response, wait: float) -> None:
@@ -247,8 +236,8 @@ class Connection:
         if too_long or "CERTIFICATE_VERIFY_FAILED" in what:
             hint = " It may be a proxy's limit for requests." if response.status == 503 else ""
             raise UnfinishedError(f"The server {what}.{hint}")
-        self._tell(f"The server {what}; trying again in {wait:.1f} s.")
-        self._pause(wait)
+        self.tell(f"The server {what}; trying again in {wait:.1f} s.")
+        self.pause(wait)
 
     def _past_limits(self, request: httpx.Request, limited: Limited) -> Response:
         """The first response that is no 429."""
@@ -273,5 +262,5 @@ class Connection:
                 f"limit the check takes about {max(needed, self._limited_for) / 60:.0f} minutes longer. Raise the "
                 f"limit {whose} for the check, and run it again."
             )
-        self._tell(f"The server limits requests (429); waiting {wait:.0f} s.")
-        self._pause(wait)
+        self.tell(f"The server limits requests (429); waiting {wait:.0f} s.")
+        self.pause(wait)

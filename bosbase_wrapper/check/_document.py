@@ -14,7 +14,7 @@ import httpx
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
-from ._connection import Response, as_object
+from ._connection import Response
 from ._report import Outcome, Result
 
 BIND: Final = "bindToken"
@@ -54,21 +54,28 @@ class Document:
         self.limits: Final[dict[str, dict[str, int]]] = {}
         self.errors: Final = defaultdict[str, dict[str, dict[str, Any]]](dict)
         self.statuses: Final = defaultdict[str, dict[int, Draft202012Validator]](dict)
-        whole = _resolved(self.raw, self.raw)
-        for path, operations in whole["paths"].items():
+        for path, operations in self.raw["paths"].items():
             operation = operations["post"]
             name = operation["operationId"]
             self.segments[name] = path.rpartition("/")[2]
-            body = operation["requestBody"]["content"]["application/json"]["schema"]
+            body = self._follow(self._follow(operation["requestBody"])["content"]["application/json"]["schema"])
             self.limits[name] = {field: body["properties"][field]["maxLength"] for field in body["required"]}
             for status, response in operation["responses"].items():
-                content = response.get("content", {}).get("application/json", {})
-                self.statuses[name][int(status)] = Draft202012Validator(content.get("schema", {}))
+                content = self._follow(response).get("content", {}).get("application/json", {})
+                schema = {"components": self.raw["components"], **content.get("schema", {})}  # with what it refers to
+                self.statuses[name][int(status)] = Draft202012Validator(schema)
                 examples = content.get("examples", {}).items()
-                self.errors[name] |= {key: example["value"] for key, example in examples}
-        schemas: dict[str, Any] = whole["components"]["schemas"]
+                self.errors[name] |= {key: self._follow(example)["value"] for key, example in examples}
+        schemas: dict[str, Any] = self.raw["components"]["schemas"]
         self.record_fields: Final = frozenset(schemas["AuthRecord"]["properties"]) - {"expand"}  # the API's own
         self._names: Final = {name for schema in schemas.values() for name in schema["properties"]}
+
+    def _follow(self, value: dict[str, Any]) -> dict[str, Any]:
+        """What a reference names."""
+        target = self.raw if "$ref" in value else value
+        for name in value.get("$ref", "").split("/")[1:]:
+            target = target[name]
+        return target
 
     def faults(self, operation: str, response: Response) -> list[str]:
         """What is wrong with a body: the place and the rule, never the value, which may be a secret."""
@@ -83,22 +90,7 @@ class Document:
         return ".".join(known) or "the body"
 
 
-@cache
-def openapi_document() -> Document:
-    """The document, read once: a program may run the check many times, and YAML is slow to read."""
-    return Document()
-
-
-def _resolved(document: Any, value: Any) -> Any:
-    """A value of the document with what its references name in their places."""
-    if isinstance(value, list):
-        return [_resolved(document, one) for one in value]  # pyright: ignore[reportUnknownVariableType]  # any YAML
-    node, target = as_object(value), document
-    if "$ref" not in node:
-        return {name: _resolved(document, one) for name, one in node.items()} if node else value
-    for name in node["$ref"].removeprefix("#/").split("/"):
-        target = target[name]
-    return _resolved(document, target)
+openapi_document: Final = cache(Document)  # a program may run the check many times, and YAML is slow to read
 
 
 class Rules:

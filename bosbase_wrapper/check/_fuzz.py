@@ -36,7 +36,7 @@ def _fuzz(probe: Probe, *, operation: str, most: int) -> None:
         ours = with_own and isinstance(body, dict)
         if ours:
             body = {**as_object(body), **own, "token": own["token"] or new_token()}
-        query = {name: _text(str(value)) for name, value in parameters.items() if name != "mfaId"}
+        query = {name: _text(str(value)) for name, value in parameters.items()}
         token = as_object(body).get("token")
         response = probe.post(operation, json.dumps(body).encode(), token=token, query=query)
         if not ours:

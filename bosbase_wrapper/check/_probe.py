@@ -59,14 +59,14 @@ class Facts:
     """What the survey before the first check found out about the account. No check changes it.
 
     `token` is bound all the time. `mode` is the status of each sign-in: 200, 401 (a second factor is required) or 403
-    (the auth rule). `refusal` says why the server binds no token to this account, if it does not. `names` are the name
-    and the id of the collection, and `record` is what a sign-in by password showed at first.
+    (the auth rule). `refusal` says why the server binds no token to this account, if it does not. `name` and
+    `collection_id` are the collection's, if a sign-in shows both. `record` is what a sign-in by password showed first.
     """
 
     token: str = ""
     mode: int = 200
     refusal: str = ""
-    names: frozenset[str] = frozenset()
+    name: str = ""
     collection_id: str = ""
     record: Mapping[str, Any] | None = None
 
@@ -87,8 +87,6 @@ class Probe:
         tell: Tell = lambda _: None,
     ) -> None:
         self.account: Final = account
-        self.pause: Final = pause
-        self.tell: Final = tell
         self.connection: Final = Connection(account.url, client, pause, clock, tell)
         self.document: Final = openapi_document()
         self.longest: Final = self.document.limits[BIND]["token"]  # token, in bytes
@@ -151,9 +149,9 @@ class Probe:
     def _note(self, operation: str, binding: Binding, response: Response) -> None:
         """Remembers what a response says about a binding."""
         before = self.bindings.get(binding)
-        if operation == BIND and binding.token and response.status:
-            refused = State.FREE if before is State.SENT else before
-            self.bindings[binding] = State.BOUND if response.status == 204 else refused or State.FREE
+        if operation == BIND and before and response.status:
+            bound = response.status == 204 or before is State.BOUND
+            self.bindings[binding] = State.BOUND if bound else State.FREE
         elif operation == UNBIND and before and response.status == 204:
             self.bindings[binding] = State.FREE
         elif operation == SIGN_IN and before in (State.FREE, State.GONE):
@@ -172,8 +170,7 @@ class Probe:
     def request(self, method: str, path: str, content: bytes = b"", **options: Any) -> Response:
         """Sends any other request. Only an error is searched for secrets."""
         request = self.connection.request(method, path, content, **options)
-        health = self.connection.request("GET", "/api/health")
-        response = self.connection.send(request, lambda _: None, lambda: health)
+        response = self.connection.send(request, lambda _: None, lambda: self.connection.request("GET", "/api/health"))
         self.expect(response.status > 0, f"{method}: {self.seen(response)}")
         if response.status >= 400:
             self._find_secrets(response)
@@ -210,23 +207,24 @@ class Probe:
         self.require_binding()
         self.require(self.facts.mode == 401, "the account needs no second factor")
 
-    def bound_token(self, what: str = "a token", token: str = "") -> str:
+    def bound_token(self, what: str = "a token", token: str = "", *, collection: str = "") -> str:
         """Binds a token, a new one if none is given, and expects that it signs in."""
         self.require_binding()
         token = token or new_token()
-        self.status(self.bind(token), f"binding {what}", 204)
-        self.known(token, f"{what}, bound")
+        self.status(self.bind(token, collection=collection), f"binding {what}", 204)
+        self.known(token, f"{what}, bound", collection=collection)
         return token
 
-    def unbind_for_good(self, token: str, what: str = "a token") -> None:
+    def unbind_for_good(self, token: str, what: str = "a token", *, collection: str = "") -> None:
         """Unbinds a token, and expects that it no longer signs in."""
-        self.status(self.unbind(token), f"unbinding {what}", 204)
-        self.unknown(token, f"{what}, unbound")
+        self.status(self.unbind(token, collection=collection), f"unbinding {what}", 204)
+        self.unknown(token, f"{what}, unbound", collection=collection)
 
-    def open_session(self, query: Pairs | None = None) -> Response:
+    def open_session(self, query: Pairs | None = None, token: str = "") -> Response:
         """A sign-in that opens a session. If a second factor is required, the password is the first."""
         self.require(self.facts.mode != 403, "the auth rule refuses the account")
-        return self.sign_in(self.token, query=query, mfa_id=self.password_mfa_id() if self.facts.mode == 401 else None)
+        mfa_id = self.password_mfa_id() if self.facts.mode == 401 else None
+        return self.sign_in(token or self.token, query=query, mfa_id=mfa_id)
 
     def password_mfa_id(self) -> str:
         """The mfaId of a first factor that was the password."""
@@ -270,17 +268,16 @@ class Probe:
 
     def refused(self, operation: str, body: Body, when: str, *keys: str, **options: Any) -> None:
         """Sends a body, and expects one of the errors that openapi.yaml has for the operation."""
-        self._error(
-            self.post(operation, body, **options), when, *(self.document.errors[operation][key] for key in keys)
-        )
+        self.error(self.post(operation, body, **options), when, *(self.document.errors[operation][key] for key in keys))
 
     def invalid(self, operation: str, body: Body, when: str, keys: Pairs, **options: Any) -> None:
         """Sends a body, and expects a 400 that names exactly these fields, as the examples in openapi.yaml do."""
         errors = self.document.errors[operation]
         data = {field: errors[key]["data"][field] for field, key in keys.items()}
-        self._error(self.post(operation, body, **options), when, {**errors[next(iter(keys.values()))], "data": data})
+        self.error(self.post(operation, body, **options), when, {**errors[next(iter(keys.values()))], "data": data})
 
-    def _error(self, response: Response, when: str, *errors: dict[str, Any]) -> None:
+    def error(self, response: Response, when: str, *errors: dict[str, Any]) -> None:
+        """Expects one of these errors of openapi.yaml."""
         kept = any(response.status == error["status"] and response.json == error for error in errors)
         wanted = " or ".join(self._in_words(error["status"], error) for error in errors)
         self.expect(kept, f"{when}: {self.seen(response)}, not {wanted}")

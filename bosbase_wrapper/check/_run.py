@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 from types import ModuleType
@@ -15,21 +16,20 @@ import httpx
 from bosbase_wrapper import _options
 from bosbase_wrapper._http import make_client
 
-from . import _advice, _bodies, _sign_in, _tokens
+from . import _advice, _bodies, _tokens
 from ._connection import Response, Tell, UnfinishedError, as_object
 from ._document import BIND, RULES, SIGN_IN, UNBIND
 from ._probe import Account, Binding, Facts, NotTriedError, Probe, ProxyError, State
 from ._report import Outcome, Report, Result
-from ._secrets import fingerprint, new_token
+from ._secrets import new_token
 
 MOST_REQUESTS: Final = 700  # of a run without `fuzz`, if no request is retried
 _REQUESTS_A_CHECK: Final = 12  # about
 _RUNS: Final = 3  # of a check, if the server has a passing fault meanwhile
 _RECOVERY_SECONDS: Final = 3.0
-_LATE_SECONDS: Final = 2.0  # a bind without a response may still finish, and BosBase may still miss its new table
+_LATE_SECONDS: Final = 2.0  # a bind without a response may finish, and another node may miss its new table, so late
 _NAME: Final = re.compile(r"[\w-]{1,255}", re.ASCII)
 _TRIES: Final = 6  # of the first sign-in after the first bind ever
-_OTHER_NODES_SECONDS: Final = 2.0
 _NO_ENDPOINTS: Final = (
     "This server has no custom-token endpoints. If it is a PocketBase, install the extension of this project."
 )
@@ -56,8 +56,7 @@ class Check:
 
 def _in(module: ModuleType) -> list[Check]:
     """The public functions of a module of checks."""
-    functions = [function for function in vars(module).values() if inspect.isfunction(function)]
-    own = [function for function in functions if function.__module__ == module.__name__]
+    own = [one for one in vars(module).values() if inspect.isfunction(one) and one.__module__ == module.__name__]
     return [Check.of(function) for function in own if not function.__name__.startswith("_")]
 
 
@@ -72,8 +71,9 @@ def state(probe: Probe) -> None:
             probe.unknown(binding.token, "a token that was unbound, or whose bind was refused")
 
 
-LAST: Final = tuple(map(Check.of, (_advice.slow, _advice.wrong_sign_ins, _advice.wrong_passwords)))
-_ALL: Final = [check for module in (_tokens, _sign_in, _bodies, _advice) for check in _in(module)]
+# When nothing is bound any more: other checks would have to wait for the rate limits that these meet.
+LAST: Final = tuple(map(Check.of, (_advice.slow, _advice.rate_limits)))
+_ALL: Final = [check for module in (_tokens, _bodies, _advice) for check in _in(module)]
 CHECKS: Final = tuple(check for check in _ALL if check not in LAST)
 
 
@@ -108,20 +108,16 @@ def run_checks(probe: Probe, checks: Sequence[Check] = CHECKS, *, last: Sequence
         left_behind = _clean_up(probe)
     if not stopped and not left_behind.detail:
         stopped = _try_all(last, probe, report)
-    expected = {check.name: check.what for check in (*first, *last)}
-    rules: Iterable[Result] = ()
-    if report.results:
+    if report.results:  # the responses of a survey alone say too little
         answered = not probe.connection.drops_requests
         probe.rules.ask("answered", answered, "connections end without a response, again and again")
-        rules = probe.rules.results()
-    else:  # the responses of a survey say too little
-        expected |= RULES
+        report.results += probe.rules.results()
     outcome = Outcome.UNFINISHED if stopped else Outcome.OK
     report.results += [Result(outcome, "finished", "The run was finished", stopped), left_behind]
     # What was not reached is named too, so that a CI system sees every check in every run.
     done = {result.name for result in report.results}
+    expected = {check.name: check.what for check in (*first, *last)} | RULES
     report.results += [Result(Outcome.NOT_REACHED, name, what) for name, what in expected.items() if name not in done]
-    report.results += rules
     report.requests, report.seconds = probe.connection.requests, monotonic() - started
     return report
 
@@ -132,7 +128,7 @@ def _try_all(checks: Sequence[Check], probe: Probe, report: Report) -> str:
         if not report.results:
             probe.facts = _survey(probe)
         for number, check in enumerate(checks, 1):
-            probe.tell(f"[{number}/{len(checks)}] {check.what}")
+            probe.connection.tell(f"[{number}/{len(checks)}] {check.what}")
             report.results.append(_try(check, probe))
     except (UnfinishedError, ProxyError) as error:
         report.refused = isinstance(error, _RefusedError)
@@ -160,9 +156,10 @@ def _survey(probe: Probe) -> Facts:
     is_rule = first.status == 403 and first.text("message") == probe.document.errors[SIGN_IN]["rule"]["message"]
     mode = first.status if is_rule or (first.status == 401 and first.text("mfaId")) else 200
     opened = probe.sign_in(token, mfa_id=probe.password_login().text("mfaId") if mode == 401 else None)
-    collection_id, name = (opened.text("record", field) for field in ("collectionId", "collectionName"))
-    names = frozenset(one for one in (collection_id, name) if _NAME.fullmatch(one))
-    return Facts(token, mode, "", names, collection_id, before)
+    name, collection_id = opened.text("record", "collectionName"), opened.text("record", "collectionId")
+    if not (_NAME.fullmatch(name) and _NAME.fullmatch(collection_id)):
+        name = collection_id = ""
+    return Facts(token, mode, "", name, collection_id, before)
 
 
 def _recognize(probe: Probe, first: Response) -> None:
@@ -196,22 +193,22 @@ def _first_sign_in(probe: Probe, token: str) -> Response:
     response, tries = probe.sign_in(token), 0
     while response.status == 400 and tries < _TRIES:
         tries += 1
-        probe.pause(0.5)
+        probe.connection.pause(0.5)
         response = probe.sign_in(token)
     if tries:
-        probe.pause(_OTHER_NODES_SECONDS)
+        probe.connection.pause(_LATE_SECONDS)
     return response
 
 
 def _try(check: Check, probe: Probe, runs: int = _RUNS) -> Result:
     """Runs a check, and again if the server had a passing fault meanwhile, which may have changed a response."""
-    faults = probe.connection.faults
+    faults = len(probe.connection.faults)
     result = _try_once(check, probe)
-    disturbed = probe.connection.faults != faults
+    disturbed = len(probe.connection.faults) != faults
     if result.outcome is not Outcome.BROKEN or not (disturbed or probe.connection.had_fault_lately):
         return result
     if runs > 1:
-        probe.pause(_RECOVERY_SECONDS)
+        probe.connection.pause(_RECOVERY_SECONDS)
         return _try(check, probe, runs - 1)
     detail = f"the server had faults in each of {_RUNS} runs; in the last one: {result.detail}"
     return replace(result, outcome=Outcome.UNFINISHED, detail=detail) if disturbed else result
@@ -236,7 +233,7 @@ def _clean_up(probe: Probe) -> Result:
         _unbind_all(probe, left)
     finally:
         _unbind_all(probe, left)  # goes on if the first was interrupted
-    prints = ", ".join(map(fingerprint, left))
+    prints = ", ".join(hashlib.sha256(token.encode()).hexdigest()[:8] for token in left)  # of a hash, no secret
     detail = f"{len(left)} may still be bound; a superuser finds them in _token_bindings by tokenHash: {prints}"
     outcome = Outcome.UNFINISHED if left else Outcome.OK if probe.bindings else Outcome.NOT_REACHED
     return Result(outcome, "left-behind", "Every token of the run is unbound again", detail if left else "")
@@ -247,13 +244,13 @@ def _unbind_all(probe: Probe, left: list[str]) -> None:
     probe.connection.renew()
     pending = [binding for binding, known in probe.bindings.items() if known is not State.GONE]
     if State.SENT in probe.bindings.values() or (pending and not probe.facts.token):
-        probe.pause(_LATE_SECONDS)
+        probe.connection.pause(_LATE_SECONDS)
     if pending and probe.connection.limited:
-        probe.tell("Unbinding the tokens of the run, as fast as the rate limit allows.")
+        probe.connection.tell("Unbinding the tokens of the run, as fast as the rate limit allows.")
     for binding in sorted(pending, key=lambda binding: probe.bindings[binding] is State.FREE):
         was_bound = probe.bindings[binding] is State.BOUND
         if not _is_unbound(probe, binding, was_bound):
-            probe.pause(_LATE_SECONDS)
+            probe.connection.pause(_LATE_SECONDS)
             left += [] if _is_unbound(probe, binding, was_bound) else [binding.token]
         probe.bindings[binding] = State.GONE
 

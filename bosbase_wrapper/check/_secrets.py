@@ -69,11 +69,6 @@ def new_token(length: int = 0) -> str:
     return generate_token(_PREFIX).ljust(length, "x")
 
 
-def fingerprint(token: str) -> str:
-    """The first 8 digits of a token's hash: a superuser finds the row of the table by it, and it is no secret."""
-    return hashlib.sha256(token.encode()).hexdigest()[:8]
-
-
 def _holds(text: str, secrets: Iterable[str]) -> bool:
     forms = {text.casefold(), unquote(text).casefold()}
     return any(secret.casefold() in form for secret in secrets for form in forms)

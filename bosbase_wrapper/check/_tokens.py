@@ -1,26 +1,26 @@
-"""Checks of tokens, and of whose they are. Each public function is a check; its docstring says of what."""
+"""Checks of tokens and of the sessions they open. Each public function is a check; its docstring says of what."""
 
 from __future__ import annotations
 
 import hashlib
+import re
+import time
 import unicodedata
-from typing import Final
+from typing import Any, Final
 
-from ._connection import as_object
+from bosbase_wrapper._results import is_jwt
+
+from ._connection import Response, as_object, jwt_part, texts
 from ._document import BIND, SIGN_IN, UNBIND
 from ._probe import Probe
 from ._secrets import new_token
 
 _BCRYPT_BYTES: Final = 72  # of a password; servers ignore what follows
-_SEVERAL: Final = 6
-
-
-def never_bound(probe: Probe) -> None:
-    """A token that was never bound signs nobody in, and unbinding it is no error."""
-    token = new_token()
-    probe.unknown(token, "a random token")
-    if not probe.facts.refusal:
-        probe.unbind_for_good(token, "a random token")
+_HIDDEN: Final = frozenset({"password", "tokenKey"})  # fields of every auth collection, never shown
+_DATE: Final = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}Z)?")
+_NAME: Final = re.compile(r"[A-Za-z0-9_]+")
+_CLOCKS_DIFFER_SECONDS: Final = 3600
+_MOST_RELATIONS: Final = 30
 
 
 def password_auth_off(probe: Probe) -> None:
@@ -34,22 +34,23 @@ def password_auth_off(probe: Probe) -> None:
     probe.unknown(token, "after that")
 
 
-def bind_and_sign_in(probe: Probe) -> None:
-    """A bound token signs in again and again, also after it is bound again."""
-    token = probe.bound_token()
+def bind_and_unbind(probe: Probe) -> None:
+    """A bound token signs in again and again until it is unbound. Both may be repeated."""
+    probe.require_binding()
+    token = new_token()
+    probe.unbind_for_good(token, "a token that was never bound")
+    probe.bound_token("a token", token)
     probe.known(token, "the second sign-in")
     probe.bound_token("the same token again", token)
-
-
-def auth_rule(probe: Probe) -> None:
-    """An account that the auth rule refuses gets 403."""
-    probe.require(probe.facts.mode == 403, "the auth rule allows the account")
-    probe.refused(SIGN_IN, {"token": probe.token}, "the sign-in", "rule")
+    probe.unbind_for_good(token)
+    probe.unbind_for_good(token, "the token again")
+    probe.bound_token("a token that was unbound", token)
+    probe.unbind_for_good(token, "a token that was bound again")
 
 
 def several_tokens(probe: Probe) -> None:
     """An account may have several tokens, and each is independent of the others."""
-    tokens = [probe.bound_token("one more token") for _ in range(_SEVERAL)]
+    tokens = [probe.bound_token("one more token") for _ in range(6)]
     for token in (*tokens, probe.token):
         probe.known(token, "each of several tokens")
     probe.unbind_for_good(tokens[0], "the first")
@@ -57,26 +58,12 @@ def several_tokens(probe: Probe) -> None:
         probe.known(token, "each other, when the first is unbound")
 
 
-def unbind(probe: Probe) -> None:
-    """Unbinding ends sign-ins, may be repeated, and the token can be bound again."""
-    token = probe.bound_token()
-    probe.unbind_for_good(token)
-    probe.unbind_for_good(token, "the token again")
-    probe.bound_token("a token that was unbound", token)
-    probe.unbind_for_good(token, "a token that was bound again")
-
-
-def wrong_password(probe: Probe) -> None:
-    """A wrong password or an unknown email binds and unbinds nothing."""
-    password = new_token()
-    probe.secrets.remember(password)
-    _changes_nothing(probe, "a wrong password", password=password)
+def wrong_credentials(probe: Probe) -> None:
+    """A wrong password or email binds and unbinds nothing. Both count exactly, with their case and their spaces."""
+    email, password, wrong = probe.account.email, probe.account.password, new_token()
+    probe.secrets.remember(wrong)
+    _changes_nothing(probe, "a wrong password", password=wrong)
     _changes_nothing(probe, "an unknown email", email=f"{new_token()[-20:].lower()}@example.com")
-
-
-def exact_account(probe: Probe) -> None:
-    """The email and the password count exactly, with their case and their spaces."""
-    email, password = probe.account.email, probe.account.password
     others = {
         "a space before it": f" {password}",
         "a space after it": f"{password} ",
@@ -91,10 +78,6 @@ def exact_account(probe: Probe) -> None:
     name, _, host = email.rpartition("@")
     for other in {f"{name.swapcase()}@{host}", f"{name}@{host.swapcase()}"} - {email}:
         _changes_nothing(probe, "the email in other case", email=other)
-    for other in (f" {email}", f"{email} "):
-        for operation in (BIND, UNBIND):
-            body = probe.credentials(new_token(), email=other)
-            probe.invalid(operation, body, "the email with a space beside it", {"email": "emailFormat"})
 
 
 def _changes_nothing(probe: Probe, what: str, **fields: str) -> None:
@@ -107,36 +90,29 @@ def _changes_nothing(probe: Probe, what: str, **fields: str) -> None:
 
 def other_collection(probe: Probe) -> None:
     """A token belongs to one collection."""
-    own = {name.casefold() for name in {probe.account.collection, *probe.facts.names}}
+    own = {name.casefold() for name in (probe.account.collection, probe.facts.name, probe.facts.collection_id)}
     for other in sorted({"users", "_superusers"} - own):
         response = probe.sign_in(probe.token, collection=other)
-        same = (
-            not probe.facts.names and response.status == probe.facts.mode
-        )  # the id that was given may be that of `other`
-        if response.status == 404 or same:
+        may_be_own = not probe.facts.name and response.status == probe.facts.mode  # if an id was given
+        if response.status == 404 or may_be_own:
             continue
         probe.unknown(probe.token, f"in {other}", collection=other)
-        response = probe.unbind(probe.token, collection=other)
-        probe.status(response, f"unbinding in {other}", 204, 400, 403)
+        probe.status(probe.unbind(probe.token, collection=other), f"unbinding in {other}", 204, 400, 403)
         probe.known(probe.token, f"after unbinding in {other}")
-        token = new_token()
-        response = probe.bind(token, collection=other)  # it may have an account with the same email and password
-        probe.status(response, f"binding in {other}", 204, 400, 403)
+        token = new_token()  # 204 if it has an account with the same email and password
+        probe.status(probe.bind(token, collection=other), f"binding in {other}", 204, 400, 403)
         probe.unknown(token, f"after binding in {other}")
 
 
 def collection_names(probe: Probe) -> None:
     """A collection is found by its name in any case, and by its id."""
     probe.require_binding()
-    probe.require(probe.facts.names != frozenset(), "no sign-in shows the name and the id of the collection")
-    cases = {case(name) for name in probe.facts.names - {probe.facts.collection_id} for case in (str.upper, str.lower)}
-    for other in sorted((cases | probe.facts.names) - {probe.account.collection}):
+    name, collection_id = probe.facts.name, probe.facts.collection_id
+    probe.require(name != "", "no sign-in shows the name and the id of the collection")
+    for other in sorted({name, name.upper(), name.lower(), collection_id} - {probe.account.collection}):
         probe.known(probe.token, "the collection by its id, or in other case", collection=other)
-        token = new_token()
-        probe.status(probe.bind(token, collection=other), "binding there", 204)
-        probe.known(token, "what was bound there")
-        probe.status(probe.unbind(token, collection=other), "unbinding there", 204)
-        probe.unknown(token, "what was unbound there")
+        token = probe.bound_token("a token there", collection=other)
+        probe.unbind_for_good(token, "a token there", collection=other)
 
 
 def exact_token(probe: Probe) -> None:
@@ -148,9 +124,6 @@ def exact_token(probe: Probe) -> None:
         "in other case": token.swapcase(),
         "with a wildcard _": f"{token[:-1]}_",
         "with a wildcard %": f"{token[:-6]}%",
-        "with a space before it": f" {token}",
-        "with a space after it": f"{token} ",
-        "with a line's end after it": f"{token}\r\n",
         "with a byte order mark": f"\ufeff{token}",
         "with = after it": f"{token}=",
         "with - for _": token.replace("_", "-"),
@@ -166,11 +139,9 @@ def exact_token(probe: Probe) -> None:
 
 def long_token(probe: Probe) -> None:
     """Every byte of the longest token counts."""
-    token = probe.bound_token("the longest token", new_token(probe.longest))
-    probe.unknown(f"{token[:-1]}y", "the longest token with another last byte")
-    for length in (72, 255, 256, probe.longest - 1):
-        probe.unknown(token[:length], f"the first {length} bytes of the longest token")
-    probe.unbind_for_good(token, "the longest token")
+    token = new_token(probe.longest)
+    shorter = [token[:length] for length in (72, 255, 256, probe.longest - 1)]
+    _lives(probe, f"{probe.longest} bytes", token, f"{token[:-1]}y", *shorter)
 
 
 def odd_token(probe: Probe) -> None:
@@ -222,3 +193,121 @@ def _of_bytes(length: int, field: str, letter: str) -> str:
     end = "@example.co" if field == "email" else ""
     missing = length - len(start) - len(end)
     return start + letter * (missing // len(letter.encode())) + "x" * (missing % len(letter.encode())) + end
+
+
+# --- sessions ---
+
+
+def same_end(probe: Probe) -> None:
+    """A sign-in by token ends as one by password does: auth rule, MFA."""
+    if probe.facts.mode == 403:
+        probe.refused(SIGN_IN, {"token": probe.token}, "the sign-in", "rule")
+    other = probe.password_login()
+    probe.require(other.status in (200, 401, 403), "the server has no sign-in with email and password to compare with")
+    response = probe.sign_in(probe.token)
+    seen = f"the token: {probe.seen(response)}; the password: {probe.seen(other)}"
+    probe.expect(response.status == other.status, seen)
+
+
+def same_account(probe: Probe) -> None:
+    """A sign-in by token returns the same record as one by password, with the same records in `expand`."""
+    names = as_object(probe.open_session().field("record")).keys() - probe.document.record_fields
+    relations = sorted(filter(_NAME.fullmatch, names))
+    query = {"expand": ",".join(relations[:_MOST_RELATIONS])}
+    one = as_object(probe.open_session(query).field("record"))
+    two = as_object(probe.open_password_session(query).field("record"))
+    probe.expect(one.keys() == two.keys(), "the record has other fields than after a sign-in by password")
+    probe.expect(one.get("expand") == two.get("expand"), "record.expand is another than after a sign-in by password")
+    before = two if probe.facts.record is None else probe.facts.record
+    for name in sorted(probe.document.record_fields - {"updated"}):
+        same = one.get(name) == two.get(name) == before.get(name)
+        probe.expect(same, f"record.{name} is another than after a sign-in by password")
+
+
+def jwt(probe: Probe) -> None:
+    """The response's token is a signed JWT of the record, valid now, and for a year at most."""
+    response = probe.open_session()
+    token = response.text("token")
+    head, claims = jwt_part(token, 0), jwt_part(token, 1)
+    parts = token.split(".")
+    probe.expect(len(parts) == 3 and bool(head) and bool(claims), "the token is no JWT")
+    probe.expect(str(head.get("alg", "none")).lower() != "none" and bool(parts[-1]), "the JWT is not signed")
+    for claim in ("id", "collectionId"):
+        same = claim not in claims or claims[claim] == response.field("record", claim)
+        probe.expect(same, f"the JWT's {claim} is not the record's")
+    probe.expect(claims.get("type", "auth") == "auth", "the JWT's type is not auth")
+    probe.expect(not probe.secrets.are_in("\n".join(texts(claims))), "the JWT holds a secret")
+    now = time.time()
+    expires, begins = _number(claims, "exp", now), max(_number(claims, "nbf", now), _number(claims, "iat", now))
+    probe.expect(expires > now - _CLOCKS_DIFFER_SECONDS, "the JWT has expired already")
+    probe.expect(begins < now + _CLOCKS_DIFFER_SECONDS, "the JWT is not valid yet")
+    days = (expires - now) / 86_400
+    probe.advise(days < 366, f"the JWT is valid for {days / 365.25:.0f} years, and unbinding does not end it")
+
+
+def jwt_works(probe: Probe) -> None:
+    """The server accepts its own JWT, also after the token is unbound."""
+    by_password = _refresh(probe, probe.open_password_session())
+    probe.require(by_password.status == 200, "the server does not refresh the JWT of a sign-in by password")
+    token = probe.bound_token()
+    session = probe.open_session(token=token)
+    probe.status(_refresh(probe, session), "refreshing the JWT", 200)
+    probe.status(probe.unbind(token), "unbinding", 204)
+    probe.status(_refresh(probe, session), "refreshing the JWT of a token that was unbound afterwards", 200)
+
+
+def _refresh(probe: Probe, session: Response) -> Response:
+    token = session.text("token")
+    headers = {"Authorization": token} if is_jwt(token) else {}
+    return probe.request("POST", probe.path("auth-refresh"), headers=headers)
+
+
+def _number(claims: dict[str, Any], name: str, otherwise: float) -> float:
+    """A claim that is a time, if there is one within bounds."""
+    value = claims.get(name)
+    return float(value) if isinstance(value, int | float) and abs(value) < 1e12 else otherwise
+
+
+def record(probe: Probe) -> None:
+    """The response is a token and the account's record, without hidden fields."""
+    response = probe.open_session()
+    shown = as_object(response.field("record"))
+    names = as_object(response.json).keys()
+    probe.expect({"token", "record"} <= names <= {"token", "record", "meta"}, "other fields than token, record, meta")
+    for name in ("id", "collectionId", "collectionName"):
+        probe.expect(response.text("record", name) != "", f"record.{name} is no text")
+    for name in ("created", "updated"):
+        probe.expect(_DATE.fullmatch(str(shown.get(name, ""))) is not None, f"record.{name} is no date")
+    probe.expect(shown.get("email") in (None, "", probe.account.email), "record.email is not the account's")
+    of = {response.text("record", "collectionName").casefold(), response.text("record", "collectionId")}
+    asked = probe.account.collection
+    probe.expect(bool(of & {asked, asked.casefold()}), "the record is of another collection")
+    probe.expect(not _HIDDEN & shown.keys(), "the record shows a field that is always hidden")
+
+
+def fields(probe: Probe) -> None:
+    """`fields` picks fields of the response and of the record."""
+    for query, names in (("token", {"token"}), ("record.id", {"record"}), ("record.id,token", {"record", "token"})):
+        response = probe.open_session({"fields": query})
+        record = response.field("record")
+        kept = as_object(response.json).keys() == names and (record is None or as_object(record).keys() == {"id"})
+        probe.expect(kept, f"fields={query}: other fields, or none")
+
+
+def second_factor(probe: Probe) -> None:
+    """A token is one of two factors. An mfaId works once, and is read from the query before the body."""
+    probe.require_mfa()
+    first = probe.sign_in(probe.token)
+    probe.expect(as_object(first.json).keys() == {"mfaId"}, "the first factor: more than mfaId")
+    own_id = first.text("mfaId")
+    body, mfa_id = {"token": probe.token}, probe.password_mfa_id()
+    probe.refused(SIGN_IN, {**body, "mfaId": own_id}, "the same method twice", "sameMethod")
+    probe.refused(SIGN_IN, {**body, "mfaId": new_token()}, "an unknown mfaId", "mfaSession")
+    probe.refused(SIGN_IN, {"token": new_token(), "mfaId": mfa_id}, "an unknown token as the second one", "credentials")
+    probe.status(probe.sign_in(probe.token, mfa_id=mfa_id), "the token as the second factor", 200)
+    probe.refused(SIGN_IN, {**body, "mfaId": mfa_id}, "the same mfaId again", "mfaSession")
+    probe.status(probe.password_login(mfaId=own_id), "the password as the second factor", 200)
+    body, what = {**body, "mfaId": probe.password_mfa_id()}, "an unknown mfaId in the query"
+    probe.refused(SIGN_IN, body, f"{what}, a right one in the body", "mfaSession", query={"mfaId": new_token()})
+    response = probe.sign_in(probe.token, query={"mfaId": probe.password_mfa_id()}, mfa_id=new_token())
+    probe.status(response, "a right mfaId in the query, an unknown one in the body", 200)
