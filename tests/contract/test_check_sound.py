@@ -70,9 +70,12 @@ def _named(*names: str) -> list[Check]:
     return [check for check in CHECKS if check.name in names]
 
 
-# What depends on how the collection is called, and what looks at the record and the JWT.
+# What depends on how the collection is called, on how JSON is read, and what looks at the record and the JWT.
 OF_NAMES = _named(
     "bind-and-unbind", "other-collection", "collection-names", "jwt", "record", "fields", "unknown-collection"
+)
+OF_HABITS = _named(
+    "bind-and-unbind", "same-account", "record", "required-fields", "unreadable-body", "odd-text", "ignored"
 )
 OF_RECORDS = _named("bind-and-unbind", "same-end", "same-account", "jwt", "jwt-works", "record", "fields", "ignored")
 
@@ -91,10 +94,14 @@ ADVICE = {
 
 @pytest.mark.untraced
 @pytest.mark.parametrize("kind", ADVICE)
-def test_a_sound_server_is_not_blamed(world: World, kind: str) -> None:
+def test_a_sound_server_is_not_blamed(world: World, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the account is: exit 0, no more requests than announced, the right advice, nothing left behind."""
     account = world.account(kind)
-    report = _run(account) if kind == "user" else _examine(account, ALL_BUT_LARGE)
+    with monkeypatch.context() as environment:
+        if kind == "user":  # `run` reaches a server on this machine without a proxy, which would read the password
+            environment.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+            environment.setenv("SSL_CERT_FILE", "/nowhere")
+        report = _run(account) if kind == "user" else _examine(account, ALL_BUT_LARGE)
     assert (report.broken, report.unfinished) == ([], [])
     assert report.exit_code() == 0
     assert report.requests <= MOST_REQUESTS
@@ -108,7 +115,7 @@ def test_a_sound_server_is_not_blamed(world: World, kind: str) -> None:
 def test_the_order_of_the_checks_does_not_matter(world: World, kind: str) -> None:
     """Shuffled checks find the same, since none depends on another."""
     shuffled = random.sample(ALL_BUT_LARGE, len(ALL_BUT_LARGE))
-    first, second = (world.examine(sound, kind, checks=checks) for checks in (ALL_BUT_LARGE, shuffled))
+    first, second = (_examine(world.account(kind), checks) for checks in (ALL_BUT_LARGE, shuffled))
     found = [{one.name: one.outcome for one in report.results} for report in (first, second)]
     for outcomes in found:
         outcomes.pop("told-apart-by-time")  # depends on how busy this machine is
@@ -224,7 +231,8 @@ def test_a_server_behind_a_path(world: World) -> None:
 
 
 @pytest.mark.untraced
-def test_what_was_bound_before_stays(world: World) -> None:
+@pytest.mark.parametrize("checks", [CHECKS[:10], pytest.param(ALL_BUT_LARGE, marks=pytest.mark.long)], ids=len)
+def test_what_was_bound_before_stays(world: World, checks: Sequence[Check]) -> None:
     """Neither the account's own tokens nor another's are touched, however short they are."""
     account, other = world.account(), world.account()
     tokens = dict.fromkeys(string.ascii_letters + string.digits, account) | {"   ": other, "0": other}
@@ -232,7 +240,7 @@ def test_what_was_bound_before_stays(world: World) -> None:
         users = client.collection("users")
         for token, owner in tokens.items():
             users.bind_custom_token(owner.email, owner.password, token)
-        assert _examine(account, ALL_BUT_LARGE).exit_code() == 0
+        assert _examine(account, checks).exit_code() == 0
         found = {token: users.auth_with_token(token).record.email for token in tokens}
         assert found == {token: owner.email for token, owner in tokens.items()}
         assert _bound_by(world, account) == len(tokens) - 2
@@ -274,9 +282,11 @@ def _leniently_read(request: Request) -> Request:
     return replace(request, body=text.encode()) if isinstance(value, dict) else request
 
 
-def test_the_habits_of_the_real_server_are_no_breach(world: World) -> None:
+@pytest.mark.untraced
+@pytest.mark.parametrize("checks", [OF_HABITS, pytest.param(ALL_BUT_LARGE, marks=pytest.mark.long)], ids=len)
+def test_the_habits_of_the_real_server_are_no_breach(world: World, checks: list[Check]) -> None:
     """BosBase reads JSON more leniently, adds members, and may refuse sign-ins for a moment after the first bind."""
-    report = world.examine(_as_bosbase, checks=ALL_BUT_LARGE)
+    report = world.examine(_as_bosbase, checks=checks)
     assert report.exit_code() == 0, str(report)
 
 
@@ -456,9 +466,7 @@ sys.exit(main(["check", sys.argv[1], "--collection", "users", "--email", sys.arg
 
 
 @pytest.mark.untraced
-@pytest.mark.parametrize(
-    ("number", "sign"), [(3, signal.SIGINT), (7, signal.SIGTERM), (10, signal.SIGHUP), (16, signal.SIGTERM)], ids=str
-)
+@pytest.mark.parametrize(("number", "sign"), [(3, signal.SIGINT), (7, signal.SIGTERM), (10, signal.SIGHUP)], ids=str)
 def test_nothing_is_left_after_a_signal(world: World, number: int, sign: signal.Signals) -> None:
     """The command ends with the exit code of the signal. Its tokens are gone."""
     account = world.account()
@@ -476,7 +484,8 @@ def test_nothing_is_left_after_a_signal(world: World, number: int, sign: signal.
     assert _bound_by(world, account) == 0
 
 
-@pytest.mark.parametrize("number", [90, 91, 92, 93, 94])
+@pytest.mark.untraced
+@pytest.mark.parametrize("number", [90, 93])
 def test_a_signal_inside_a_lock_of_the_http_library_ends_the_run(world: World, number: int) -> None:
     """An exception there would leave it locked for ever, and the clean-up would wait for it."""
     account = world.account()
@@ -488,6 +497,7 @@ def test_a_signal_inside_a_lock_of_the_http_library_ends_the_run(world: World, n
     assert _bound_by(world, account) == 0
 
 
+@pytest.mark.untraced
 def test_a_signal_while_several_requests_wait_ends_the_run(world: World) -> None:
     """The run does not wait for the threads that send requests at the same moment."""
     account = world.account("mfa")
@@ -496,7 +506,7 @@ def test_a_signal_while_several_requests_wait_ends_the_run(world: World) -> None
     def hang(request: Request, server: Sound) -> Answer:
         if request.target == "/api/health":
             waiting.append(request)
-            time.sleep(20)
+            time.sleep(10)
         return server(request)
 
     script = _SCRIPT.replace("users", "mfaers")
@@ -511,7 +521,7 @@ def test_a_signal_while_several_requests_wait_ends_the_run(world: World) -> None
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 8
     assert _bound_by(world, account) == 0
 
 
@@ -527,7 +537,7 @@ def test_nothing_is_left_when_the_server_answers_rubbish(world: World) -> None:
 
     account = world.account()
     with BrokenServer(world.server.url, rubbish) as url:
-        report = _examine(replace(account, url=url), CHECKS[:25])
+        report = _examine(replace(account, url=url), CHECKS[:15])
     assert report.exit_code() == 1
     assert _bound_by(world, account) == 0
 
@@ -583,22 +593,15 @@ def test_the_command(
     for shown in (out, errors, text, junit.read_text(encoding="utf-8")):
         assert account.password not in shown
         assert "bosbase-check_" not in shown
-
-
-@pytest.mark.untraced
-def test_junit_has_a_test_case_for_each_check(world: World, tmp_path: Path) -> None:
-    """Also for a run that ends before its first check: the number of test cases is the same in each run."""
-    path = tmp_path / "junit.xml"
-    names: list[list[str]] = []
-    for account in (world.account(), replace(world.account(), password="not-the-password")):
-        _command(account, "--junit", path)
-        [suite] = list(junitparser.JUnitXml.fromfile(str(path)))
-        names.append(sorted(case.name for case in suite))
-    assert names[0] == names[1]
-    assert (
-        len(names[0]) == len(CHECKS) + len(LAST) + 11
-    )  # state, left-behind, finished, and the rules of every response
-    assert (suite.tests, suite.failures, suite.errors) == (len(list(suite)), 0, 1)
+    # A run that ends before its first check has the same test cases.
+    other = tmp_path / "other.xml"
+    assert _command(replace(account, password="not-the-password"), "--junit", other, "--fuzz", 3) == 1
+    [whole], [suite] = (list(junitparser.JUnitXml.fromfile(str(path))) for path in (junit, other))
+    names = sorted(case.name for case in whole)
+    assert sorted(case.name for case in suite) == names
+    # `state`, `left-behind`, `finished`, the rules of every response, and the generated cases
+    assert len(names) == len(CHECKS) + len(LAST) + 11 + 3
+    assert (suite.tests, suite.failures, suite.errors) == (len(names), 0, 1)
     assert suite.skipped == suite.tests - 1
 
 
