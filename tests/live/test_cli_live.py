@@ -259,7 +259,6 @@ def test_serve_under_nohup() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-@pytest.mark.untraced
 @pytest.mark.skipif(not shutil.which("sh"), reason="needs a shell")
 def test_serve_makes_an_account(tmp_path: Path) -> None:
     """The commands that it prints sign the account in, as they stand; the password is there once."""
