@@ -287,6 +287,7 @@ def test_serve_makes_an_account(tmp_path: Path) -> None:
         path = "/api/collections/users/auth-with-password"
         assert httpx.post(facts["url"] + path, json=login).status_code == 200
         assert facts["password"] is None
+        assert ended(process, signal.SIGTERM)[0] == 0
 
 
 @pytest.mark.parametrize(
