@@ -35,7 +35,7 @@ def password_auth_off(probe: Probe) -> None:
 
 
 def bind_and_unbind(probe: Probe) -> None:
-    """A bound token signs in again and again until it is unbound. Both may be repeated."""
+    """A bound token signs in again and again until it is unbound. Binding and unbinding may be repeated."""
     probe.require_binding()
     token = new_token()
     probe.unbind_for_good(token, "a token that was never bound")

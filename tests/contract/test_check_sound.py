@@ -277,11 +277,11 @@ def test_passwords_that_bcrypt_cuts(world: World) -> None:
 
 
 def _as_bosbase(request: Request, server: Sound) -> Answer:
-    """Members more in each record, a lenient JSON, three sign-ins refused after the first bind ever."""
+    """Members more in each record, a lenient JSON, five sign-ins refused after the first bind ever."""
     if request.operation and request.headers.get("content-type", "").startswith("application/json"):
         request = _leniently_read(request)
     answer = server(request)
-    if request.operation == "auth-with-token" and answer.status == 200 and server.memory.setdefault("refusals", 3):
+    if request.operation == "auth-with-token" and answer.status == 200 and server.memory.setdefault("refusals", 5):
         server.memory["refusals"] -= 1
         return error(400, message("authWithToken", "credentials"))
     whole = "record" in answer.json and "fields" not in request.query
@@ -729,6 +729,18 @@ def test_what_is_not_offered_is_not_tried(
     report = world.examine(spoil, kind, checks=_named(*not_tried))
     assert {result.name for result in report.of(Outcome.NOT_TRIED)} & {check.name for check in CHECKS} == not_tried
     assert report.broken == [], str(report)
+
+
+def test_a_relation_of_another_record_is_broken(world: World) -> None:
+    """`expand` must return what a sign-in by password returns, not only something."""
+
+    def other(request: Request, server: Sound) -> Answer:
+        answer = server(request)
+        expanded = request.operation == "auth-with-token" and "expand" in answer.json.get("record", {})
+        return answer.with_record(expand={"team": {"id": "another"}}) if expanded else answer
+
+    [broken] = world.examine(other, "related", checks=_named("same-account")).broken
+    assert broken.detail == "record.expand is another than after a sign-in by password"
 
 
 def test_a_server_without_users(world: World) -> None:
