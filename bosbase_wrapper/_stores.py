@@ -35,7 +35,7 @@ class AuthStore(Protocol):
         """Return the session, or None."""
         ...
 
-    def save(self, result: AuthResult) -> None:
+    def save(self, result: AuthResult, /) -> None:
         """Replace the session."""
         ...
 
@@ -117,10 +117,9 @@ class FileAuthStore:
         self._path.unlink(missing_ok=True)
 
     def _read(self) -> bytes:
-        file = os.open(self._path, os.O_RDONLY | _CAREFUL)
-        with open(file, "rb") as opened:  # noqa: PTH123  # a descriptor, not a path
+        with open(self._path, "rb", opener=_open_carefully) as opened:
             self._require_own_folder()  # after `open`: if there is no file, only `save` complains about the folder
-            about = os.fstat(file)
+            about = os.fstat(opened.fileno())
             if not stat.S_ISREG(about.st_mode):
                 raise OSError(errno.EINVAL, "it is not a regular file", str(self._path))
             if _POSIX and (about.st_mode & 0o077 or about.st_uid != os.geteuid()):
@@ -130,11 +129,10 @@ class FileAuthStore:
             return opened.read(_MAX_BYTES + 1)
 
     def _write(self, path: Path, session: bytes) -> None:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CAREFUL, 0o600)
-        with open(file, "wb") as opened:  # noqa: PTH123  # a descriptor, not a path
+        with open(path, "xb", opener=_open_carefully) as opened:
             opened.write(session)
             opened.flush()
-            os.fsync(file)  # otherwise a crash of the machine can leave an empty file
+            os.fsync(opened.fileno())  # otherwise a crash of the machine can leave an empty file
 
     def _require_own_folder(self) -> None:
         folder = self._path.parent
@@ -156,6 +154,10 @@ class FileAuthStore:
             with suppress(FileNotFoundError):  # another process removed it, or finished its save
                 if left.lstat().st_mtime < time.time() - _ABANDONED_SECONDS:
                     left.unlink()
+
+
+def _open_carefully(path: str, flags: int) -> int:
+    return os.open(path, flags | _CAREFUL, 0o600)
 
 
 def _make(folder: Path) -> None:

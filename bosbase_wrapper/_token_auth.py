@@ -165,6 +165,8 @@ class _BaseTokenAuth(httpx.Auth, ABC):
             session = _Session(result.token, math.inf if lifetime is None else started + lifetime)
             if self._store is not None and self._cleared == cleared:
                 await self._call_blocking(partial(_guarded, "saved", partial(self._store.save, result)))
+                if self._cleared != cleared:  # meanwhile
+                    await self._call_blocking(partial(_guarded, "cleared", self._store.clear))
         if self._cleared == cleared:
             self._session = session
         return session

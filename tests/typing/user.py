@@ -88,4 +88,17 @@ def wrong_use(client: BosBase, other: AsyncBosBase) -> None:
     _: AuthResult = other.collection("users").auth_with_token("t")  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
 
 
-STORES: list[AuthStore] = [MemoryAuthStore(), FileAuthStore("session.json")]
+class OwnStore:
+    """Names the session as it likes."""
+
+    def load(self) -> AuthResult | None:
+        """Nothing is kept."""
+
+    def save(self, auth: AuthResult) -> None:
+        """Keeps nothing."""
+
+    def clear(self) -> None:
+        """Nothing is kept."""
+
+
+STORES: list[AuthStore] = [MemoryAuthStore(), FileAuthStore("session.json"), OwnStore()]

@@ -188,8 +188,10 @@ def test_what_is_no_regular_file_is_neither_read_nor_waited_for(path: Path) -> N
     assert stat.S_ISFIFO(path.lstat().st_mode)
     path.unlink()
     path.mkdir(0o700)
-    with pytest.warns(UserWarning, match="session is not used"):
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.warns(UserWarning, match=f"session is not used: .*directory: '{path}'"):
         assert store.load() is None
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
     with pytest.raises(OSError, match="directory"):
         store.save(session())
     assert [entry.name for entry in path.parent.iterdir()] == ["session.json"]

@@ -490,6 +490,21 @@ def test_a_sign_in_that_ends_after_clear_serves_its_own_request_alone() -> None:
     assert len(server.sign_ins) == 2
 
 
+def test_clear_while_a_session_is_saved(driver: Driver) -> None:
+    """The store forgets it all the same."""
+    server = Server()
+
+    class Store(MemoryAuthStore):
+        def save(self, result: AuthResult) -> None:
+            auth.clear()
+            super().save(result)
+
+    store = Store()
+    auth = driver.token_auth(server, store=store)
+    assert statuses(driver.get(auth, server, 1)) == {200}
+    assert store.load() is None
+
+
 def session(number: int = 7, lives: float | None = 3600, collection: str = "users") -> AuthResult:
     """A session that a store may hold."""
     return AuthResult(jwt(number, lives), Record({"id": "r1", "collectionId": "c1", "collectionName": collection}))
