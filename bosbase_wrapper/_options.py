@@ -9,6 +9,7 @@ import ipaddress
 import json
 import re
 import socket
+import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeGuard, cast
@@ -126,11 +127,11 @@ def comma_joined(name: str, value: object) -> str | None:
 
 def timeout(value: object) -> httpx.Timeout:
     """Check seconds, an httpx.Timeout, or None for no limit."""
-    if isinstance(value, httpx.Timeout):
-        return value
-    if value is not None and not (isinstance(value, int | float) and value is not True and 0 < value < 1e9):
-        raise ConfigurationError("timeout must be a positive number of seconds, an httpx.Timeout or None")
-    return httpx.Timeout(value)
+    parts: Iterable[object] = value.as_dict().values() if isinstance(value, httpx.Timeout) else [value]
+    for part in parts:
+        if part is not None and not (isinstance(part, int | float) and part is not True and 0 < part < 1e9):
+            raise ConfigurationError("timeout must be a positive number of seconds, an httpx.Timeout of these, or None")
+    return value if isinstance(value, httpx.Timeout) else httpx.Timeout(cast("float | None", value))
 
 
 def retries(value: object) -> int:
@@ -222,10 +223,12 @@ def _mapping(name: str, value: Mapping[str, Any] | None) -> Mapping[Any, Any]:
 
 
 def _refuse(name: str, given: Mapping[Any, Any], own: frozenset[str]) -> None:
-    clash = own.intersection(given)
+    # The server reads the names of fields in any case.
+    names = {one.casefold() for one in own}
+    clash = sorted(one for one in given if isinstance(one, str) and one.casefold() in names)
     if clash:
-        raise ConfigurationError(f"{name} must not contain {', '.join(sorted(clash))}: the call sets it")
+        raise ConfigurationError(f"{name} must not contain {', '.join(clash)}: the call sets it")
 
 
 def _is_query_value(value: object) -> bool:
-    return is_text(value) or value is None or (isinstance(value, int | float) and abs(value) < float("inf"))
+    return is_text(value) or value is None or (isinstance(value, int | float) and abs(value) <= sys.float_info.max)

@@ -8,16 +8,18 @@ name, or in an object whose repr hides it (`RequestFields`, `Call`). A public me
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, cast
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 REDACTED: Final = "***"
 _SHORT: Final = 3  # a secret of up to 3 characters occurs in other words by chance: only a whole word is replaced
 _MAX_DEPTH: Final = 32  # copy and pickle fail on values that are nested deeper
+_NEVER: Final = r"(?!)"  # a pattern that matches nothing
 _GO_ESCAPES: Final = {ord(character): f"\\u{ord(character):04x}" for character in "<>&"}
 
 
@@ -33,21 +35,19 @@ class RequestFields:
 
 
 class Redactor:
-    """Replaces secrets by `***`, also where they are escaped as in JSON, in a URL or in a form."""
+    """Replaces secrets by `***`, also where they are escaped as in JSON, in a URL, in a form or in HTML."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets for form in _forms(secret) if form}
-        self._forms = sorted(forms, key=len, reverse=True)
+        longest_first = sorted(filter(None, secrets), key=len, reverse=True)
+        patterns = [pattern for secret in longest_first for pattern in _patterns(secret)]
+        self._pattern = re.compile("|".join(patterns) or _NEVER)
 
     def __repr__(self) -> str:
         return "Redactor()"
 
     def text(self, text: str) -> str:
         """Return `text` without the secrets, and without lone surrogates, which cannot be printed."""
-        text = text.encode(errors="replace").decode()
-        for form in self._forms:
-            text = _replaced(text, form)
-        return text
+        return self._pattern.sub(REDACTED, text.encode(errors="replace").decode())
 
     def value(self, value: Any, max_depth: int = _MAX_DEPTH) -> Any:
         """Return a JSON value without the secrets, in keys too, and without what is nested too deep."""
@@ -63,16 +63,24 @@ class Redactor:
         return {self.text(name): self.value(item, max_depth - 1) for name, item in items}
 
 
-def _forms(secret: str) -> set[str]:
+def _patterns(secret: str) -> list[str]:
     escaped = json.dumps(secret, ensure_ascii=False)[1:-1]
-    forms = {secret, escaped, escaped.translate(_GO_ESCAPES), json.dumps(secret)[1:-1]}
-    return forms | {quote(secret, safe=safe) for safe in ("", "/")} | {quote_plus(secret)}
+    texts = {secret, escaped, escaped.translate(_GO_ESCAPES), json.dumps(secret)[1:-1]}
+    patterns = [*map(re.escape, texts), "".join(map(_in_url, secret)), "".join(map(_in_html, secret))]
+    return patterns if len(secret) > _SHORT else [rf"(?<!\w)(?:{pattern})(?!\w)" for pattern in patterns]
 
 
-def _replaced(text: str, form: str) -> str:
-    pattern = re.escape(form)
-    if len(form) <= _SHORT:
-        pattern = rf"(?<!\w){pattern}(?!\w)"
-    # Percent escapes are the same in upper and lower case.
-    pattern = re.sub(r"%([0-9A-Fa-f]{2})", r"%(?i:\1)", pattern)
-    return re.sub(pattern, REDACTED, text)
+def _in_url(character: str) -> str:
+    """Return a pattern of a character in a URL or a form. Which ones are escaped there differs by library."""
+    escaped = quote(character, safe="")
+    if escaped == character:
+        return re.escape(character)
+    plus = r"|\+" if character == " " else ""
+    return rf"(?:{re.escape(character)}|(?i:{escaped}){plus})"
+
+
+def _in_html(character: str) -> str:
+    escaped = html.escape(character)
+    if escaped == character:
+        return re.escape(character)
+    return rf"(?:{re.escape(character)}|{escaped}|&#{ord(character)};)"

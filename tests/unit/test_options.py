@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import httpx
@@ -125,11 +125,14 @@ def test_a_collection_is_one_percent_encoded_segment(recorder: Recorder, name: s
         {"body": {"password": "x"}},
         {"body": {"token": "x"}},
         {"body": {"mfaId": "x"}},
+        {"body": {"MFAID": "x"}},
+        {"body": {"to\u212aen": "x"}},  # the Kelvin sign, which Go reads as k
         {"body": {"x": float("nan")}},
         {"body": {"x": float("inf")}},
         {"body": {"x": "\ud800"}},
         {"body": {"\ud800": 1}},
         {"body": {"x": object()}},
+        {"body": {"x": 10**5000}},
         {"body": {5: "x"}},
         {"body": "text"},
         {"query": {"email": "x"}},
@@ -138,7 +141,9 @@ def test_a_collection_is_one_percent_encoded_segment(recorder: Recorder, name: s
         {"query": {"mfaId": "x"}},
         {"query": {"expand": "x"}},
         {"query": {"fields": "x"}},
+        {"query": {"Token": "x"}},
         {"query": {"x": float("nan")}},
+        {"query": {"x": 10**5000}},
         {"query": {"x": [1, float("-inf")]}},
         {"query": {"x": "\ud800"}},
         {"query": {"x": b"bytes"}},
@@ -166,6 +171,11 @@ def test_a_collection_is_one_percent_encoded_segment(recorder: Recorder, name: s
         {"timeout": float("inf")},
         {"timeout": True},
         {"timeout": "10"},
+        {"timeout": httpx.Timeout(-1)},
+        {"timeout": httpx.Timeout(5, connect=float("nan"))},
+        {"timeout": httpx.Timeout(5, read=float("inf"))},
+        {"timeout": httpx.Timeout(5, write=cast("Any", "5"))},
+        {"timeout": httpx.Timeout(5, pool=True)},
         {"expand": "\ud800"},
         {"fields": ["\ud800"]},
         {"fields": [5]},
@@ -209,6 +219,7 @@ def test_a_credential_that_is_no_text_is_refused_without_being_shown(
         {"retries": 1.5},
         {"retries": True},
         {"timeout": "5"},
+        {"timeout": httpx.Timeout(5, connect=0)},
         {"transport": httpx.MockTransport(lambda _: httpx.Response(204)), "http_client": httpx.Client()},
         {"http_client": httpx.AsyncClient()},
         {"transport": httpx.AsyncHTTPTransport()},
@@ -351,7 +362,7 @@ ADDITIONS = "base_url must have no credentials, no query and no fragment"
         (
             (LOCAL,),
             {"timeout": 1e9},
-            "timeout must be a positive number of seconds, an httpx.Timeout or None",
+            "timeout must be a positive number of seconds, an httpx.Timeout of these, or None",
         ),
         ((LOCAL,), {"http_client": httpx.AsyncClient()}, "http_client must be an httpx.Client"),
         (
@@ -391,7 +402,7 @@ def test_base_urls_at_the_edges_are_taken(url: str) -> None:
         ({"expand": [5]}, "expand must be a str of characters that UTF-8 can encode"),
         ({"fields": [5]}, "fields must be a str of characters that UTF-8 can encode"),
         ({"mfa_id": 5}, "mfa_id must be a str of characters that UTF-8 can encode"),
-        ({"timeout": "x"}, "timeout must be a positive number of seconds, an httpx.Timeout or None"),
+        ({"timeout": "x"}, "timeout must be a positive number of seconds, an httpx.Timeout of these, or None"),
     ],
 )
 def test_a_refusal_says_what_a_call_takes(users: Collection, options: dict[str, Any], text: str) -> None:

@@ -48,12 +48,21 @@ def message_of(message: str, password: str = PASSWORD, token: str = TOKEN, **sig
         'p\\u00e4\\"ss<word>&/',
         'pä\\"ss\\u003cword\\u003e\\u0026/',
         "p%C3%A4%22ss%3Cword%3E%26%2F",
+        "p%c3%a4%22ss%3cword%3e&%2F",
+        "pä&quot;ss&lt;word&gt;&amp;/",
+        "pä&#34;ss&lt;word>&amp;/",
         TOKEN,
     ],
 )
 def test_a_secret_is_hidden_however_it_is_written(written: str) -> None:
-    """As it is, as JSON escapes it, as Go's JSON does, and as a URL."""
+    """As it is, as JSON escapes it, as Go's JSON does, as a URL and as HTML."""
     assert message_of(f"invalid {written}, and {written}!") == "invalid ***, and ***!"
+
+
+@pytest.mark.parametrize("written", ["a b!$c'%\\", "a%20b!$c'%25%5C", "a+b!%24c%27%25%5c", "a b!$c&#39;%\\"])
+def test_what_libraries_leave_as_it_is(written: str) -> None:
+    """A space is a plus in a form, and JavaScript escapes neither ! nor '."""
+    assert message_of(f"invalid {written}.", token="a b!$c'%\\") == "invalid ***."
 
 
 def test_names_and_values_of_data_are_hidden_too() -> None:
