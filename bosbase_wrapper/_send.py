@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import ssl
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import aclosing, closing
 from typing import Any, Final, Generic, TypeVar
-from weakref import WeakKeyDictionary
 
 import anyio
 import anyio.lowlevel
@@ -35,6 +35,9 @@ logger: Final = logging.getLogger("bosbase_wrapper")
 
 # None would let httpx look for credentials in the URL.
 _NO_AUTH: Final = httpx.Auth()
+
+# How asyncio, trio and anyio say that something belongs to an event loop that does not run here.
+_OTHER_LOOP: Final = re.compile(r"\bloop\b|async context")
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -75,8 +78,6 @@ class Sender(ABC, Generic[H]):
         self._owns_given = transport is not None
         self._survives_fork = getattr(transport, "survives_fork", False)
         self._process = os.getpid()
-        self._first_place: object = None
-        self._moved = False
         self._own: dict[int, Any] = {}  # by process: a forked one makes its own, and does not touch those of its parent
         self._closed = threading.Event()
 
@@ -98,13 +99,9 @@ class Sender(ABC, Generic[H]):
             raise ConfigurationError("the client is closed: make a new one, or close it later")
 
     def _given_here(self) -> H | None:
-        """Return the httpx client over what the caller gave, if any, and note whether it has moved."""
-        if self._given is not None:
-            if os.getpid() != self._process and not self._survives_fork:
-                reason = "transport and http_client do not survive a fork: make the client in this process"
-                raise ConfigurationError(reason)
-            self._first_place = self._first_place or self.place()
-            self._moved |= self.place() != self._first_place
+        """Return the httpx client over what the caller gave, if any."""
+        if self._given is not None and os.getpid() != self._process and not self._survives_fork:
+            raise ConfigurationError("transport and http_client do not survive a fork: make the client in this process")
         return self._given
 
     async def perform(self, call: Call[T]) -> T:
@@ -135,10 +132,10 @@ class Sender(ABC, Generic[H]):
             # httpx reads each Location, and some it cannot read. Under asyncio, a TLS record that is broken in the
             # middle of a response is an SSLError.
             outcome = transport_error(error, call.redactor().text)
-        except RuntimeError:
+        except RuntimeError as error:
             self.ensure_open()  # another thread or task closed the client meanwhile
             forked = os.getpid() != self._process
-            if not (forked or self._moved):
+            if not (forked or _OTHER_LOOP.search(str(error))):
                 raise
             # In a forked process, not even a wait for the next attempt works in its parent's event loop.
             outcome = TransportError("the connection belongs to another event loop or process", retriable=not forked)
@@ -214,7 +211,7 @@ class AsyncSender(Sender[httpx.AsyncClient]):
 
     _kind = httpx.AsyncClient
     _make_http = staticmethod(make_async_client)
-    _own: dict[int, MutableMapping[object, _OwnClient]]
+    _own: dict[int, dict[Any, _OwnClient]]
 
     def place(self) -> object:
         return os.getpid(), _current_loop()
@@ -223,14 +220,15 @@ class AsyncSender(Sender[httpx.AsyncClient]):
         given = self._given_here()
         if given is not None:
             return given
-        own = self._own.setdefault(os.getpid(), WeakKeyDictionary())
-        http, _ = own.get(_current_loop(), (None, None))
-        if http is None or http.is_closed:
+        own, loop = self._own.setdefault(os.getpid(), {}), _current_loop()
+        if loop not in own:
+            for other in list(own):
+                if getattr(other, "is_closed", bool)():  # it was closed without an end of its async generators
+                    own.pop(other, None)
             http = self._make_http(self.url, None)
-            lifetime = _lifetime(http)
-            own[_current_loop()] = http, lifetime
-            await anext(lifetime)
-        return http
+            own[loop] = http, _lifetime(http, own)
+            await anext(own[loop][1])
+        return own[loop][0]
 
     async def send(self, request: httpx.Request, seconds: float | None) -> Reply:
         http = await self._http()  # making one takes longer than some timeouts
@@ -270,9 +268,11 @@ def _current_loop() -> object:
     return anyio.lowlevel.current_token().native_token
 
 
-async def _lifetime(http: httpx.AsyncClient) -> AsyncGenerator[None]:
+async def _lifetime(http: httpx.AsyncClient, own: dict[Any, _OwnClient]) -> AsyncGenerator[None]:
     """Close a client when its event loop ends: an event loop closes the async generators that began in it."""
+    loop = _current_loop()
     try:
         yield
     finally:
+        own.pop(loop, None)
         await http.aclose()

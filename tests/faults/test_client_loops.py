@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import gc
 import threading
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import httpx
 import pytest
@@ -34,6 +36,30 @@ def test_one_loop_after_another(server: RawServer) -> None:
         assert [type(outcome) for outcome in outcomes] == [AuthResult] * 3
         server.wait_for_no_connections()
     asyncio.run(client.aclose())
+
+
+def closed_at_once(main: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    """Run a coroutine as programs did before `asyncio.run`: nothing ends the async generators of the loop."""
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(main())
+    loop.close()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("run", [anyio.run, partial(anyio.run, backend="trio"), closed_at_once])
+def test_a_client_keeps_no_loop_that_has_ended(server: RawServer, run: Callable[[Any], None]) -> None:
+    """A program may run one loop for each job. Only the last one may wait for the next."""
+    users = AsyncBosBase(server.url, retries=0).collection("users")
+    seen: list[weakref.ref[object]] = []
+
+    async def main() -> None:
+        seen.append(weakref.ref(anyio.lowlevel.current_token().native_token))
+        await users.auth_with_token("tok")
+
+    for _ in range(5):
+        run(main)
+    gc.collect()
+    assert [token() for token in seen[:-1]] == [None] * 4
 
 
 def test_two_open_loops_in_turn(server: RawServer) -> None:
@@ -150,6 +176,19 @@ def test_what_the_caller_gave_works_or_raises_an_error_of_ours(
             assert isinstance(anyio.run(users.auth_with_token, "tok", backend=backends[1]), AuthResult)
     del client, users
     gc.collect()  # what is left of the first loop warns here
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("backends", [("asyncio", "asyncio"), ("asyncio", "trio"), ("trio", "asyncio")])
+def test_a_client_that_its_owner_has_used_in_another_loop(server: RawServer, backends: tuple[str, str]) -> None:
+    """Before it came to us."""
+    http = httpx.AsyncClient()
+    anyio.run(http.get, server.url, backend=backends[0])
+    users = AsyncBosBase(server.url, http_client=http, retries=0).collection("users")
+    with pytest.raises(BosBaseError, match="another event loop"):
+        anyio.run(users.auth_with_token, "tok", backend=backends[1])
+    del http, users
+    gc.collect()
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
