@@ -68,6 +68,8 @@ def transport_error(error: Exception, redact: Callable[[str], str]) -> Transport
     if isinstance(error, httpx.NetworkError | ssl.SSLError) or _was_cut_off(error):
         reason = "the connection was dropped before the response ended"
         return TransportError(reason, retriable=True, outcome_unknown=True)
+    if isinstance(error, httpx.StreamError):
+        return TransportError("an event hook has used up the response: let it call read()", outcome_unknown=True)
     return TransportError("the response is not valid HTTP", outcome_unknown=True)
 
 

@@ -128,7 +128,7 @@ class Sender(ABC, Generic[H]):
         outcome: Reply | TransportError
         try:
             outcome = await self.send(call.request(), total_seconds(call.timeout))
-        except (httpx.RequestError, httpx.InvalidURL, UnicodeError, ssl.SSLError) as error:
+        except (httpx.RequestError, httpx.StreamError, httpx.InvalidURL, UnicodeError, ssl.SSLError) as error:
             # httpx reads each Location, and some it cannot read. Under asyncio, a TLS record that is broken in the
             # middle of a response is an SSLError.
             outcome = transport_error(error, call.redactor().text)

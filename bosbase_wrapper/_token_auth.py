@@ -124,6 +124,7 @@ class _BaseTokenAuth(httpx.Auth, ABC):
 
         `refused` is the session whose JWT the server refused with 401.
         """
+        self._sender.ensure_open()
         while True:
             session = self._usable(refused)
             if session is not None:

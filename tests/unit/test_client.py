@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import anyio
 import httpx
 import pytest
 
-from bosbase_wrapper import AsyncBosBase, AsyncCollection, BosBase, Collection, ConfigurationError, __version__
+from bosbase_wrapper import (
+    AsyncBosBase,
+    AsyncCollection,
+    BosBase,
+    Collection,
+    ConfigurationError,
+    TransportError,
+    __version__,
+)
 
 from .conftest import SIGNED_IN, Recorder
 
@@ -93,6 +101,21 @@ def test_what_a_hook_raises_is_the_callers_own() -> None:
     with httpx.Client(transport=transport, event_hooks={"response": [httpx.Response.raise_for_status]}) as http:
         users = BosBase("http://localhost", http_client=http).collection("users")
         with pytest.raises(httpx.HTTPStatusError, match="503"):
+            users.auth_with_token("tok")
+
+
+@pytest.mark.parametrize("use_up", [httpx.Response.close, lambda response: list(response.iter_raw())])
+def test_a_hook_that_uses_up_the_response(recorder: Recorder, use_up: Callable[[httpx.Response], object]) -> None:
+    """There is nothing left to read. The error says what to do."""
+
+    class Streamed(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            yield b"{}"
+
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=Streamed()))
+    with httpx.Client(transport=transport, event_hooks={"response": [use_up]}) as http:
+        users = BosBase("http://localhost", http_client=http).collection("users")
+        with pytest.raises(TransportError, match=r"let it call read\(\)"):
             users.auth_with_token("tok")
 
 

@@ -687,6 +687,16 @@ def test_a_closed_bosbase_client_is_an_error(driver: Driver) -> None:
     assert server.sign_ins == []
 
 
+def test_a_bosbase_client_that_is_closed_later_is_an_error_at_once() -> None:
+    """Not only when the session ends, perhaps days later."""
+    server = Server()
+    with BosBase("http://localhost", transport=httpx.MockTransport(server)) as bosbase:
+        auth = bosbase.collection("users").token_auth(TOKEN)
+        assert statuses(THREADS.get(auth, server, 1)) == {200}
+    (outcome,) = THREADS.get(auth, server, 1)
+    assert isinstance(outcome, ConfigurationError)
+
+
 def test_a_sign_in_is_retried_as_any_call(driver: Driver) -> None:
     """A server that restarts costs no error."""
     server = Server()
