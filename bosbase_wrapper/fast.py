@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -22,6 +23,8 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 import anyio.lowlevel
 import httpx
+
+from ._errors import ConfigurationError
 
 try:
     from pyreqwest import exceptions
@@ -43,8 +46,12 @@ _MAX_CONNECTIONS: Final = 100
 _KEEP_IDLE: Final = timedelta(seconds=5)
 
 
+class _CertificatesError(httpx.HTTPError, ConfigurationError):
+    """The engine finds no certificate authorities. An httpx.Client raises an error of httpx, as it is used to."""
+
+
 class _BaseFastTransport(Generic[_Client]):
-    """Keeps the engine's clients: one for each process and connect timeout, made when they are needed.
+    """Keeps the engine's clients: one for each process, trust and connect timeout, made when they are needed.
 
     A forked child leaves its parent's clients here, untouched: closing them would disturb the parent.
     """
@@ -54,20 +61,27 @@ class _BaseFastTransport(Generic[_Client]):
 
     def __init__(self, *, verify: bool | str | os.PathLike[str] = True) -> None:
         self._trust = _trust(verify)
-        self._clients: dict[tuple[int, float | None], _Client] = {}
+        self._clients: dict[tuple[int, bool | bytes, float | None], _Client] = {}
 
-    def _client(self, connect: float | None) -> _Client:
-        key = (os.getpid(), connect)
+    def _client(self, url: httpx.URL, connect: float | None) -> _Client:
+        # Plain http needs no authorities, and without them the engine makes no client that verifies.
+        trust = False if url.scheme == "http" else self._trust
+        key = (os.getpid(), trust, connect)
         client = self._clients.get(key)
-        return client if client is not None else self._clients.setdefault(key, self._started(connect))
+        return client if client is not None else self._clients.setdefault(key, self._started(trust, connect))
 
-    def _started(self, connect: float | None) -> _Client:
+    def _started(self, trust: bool | bytes, connect: float | None) -> _Client:
         # The engine has two runtimes. One that has started raises in a process that is forked afterwards.
         for multithreaded in (False, True):
-            builder = _configured(self._new_builder(), self._trust, connect)
-            with suppress(RuntimeError):
+            builder = _configured(self._new_builder(), trust, connect)
+            try:
                 client: _Client = builder.runtime_multithreaded(multithreaded).build()
                 return client
+            except RuntimeError:
+                continue
+            except exceptions.BuilderError as error:
+                hint = "correct or unset SSL_CERT_FILE and SSL_CERT_DIR, or install certificate authorities"
+                raise _CertificatesError(f"{_causes(error)[-1]}: {hint}") from None
         raise httpx.UnsupportedProtocol(
             "the fast transports do not work in a child of a forked child of a process that used them: "
             "use httpx.HTTPTransport or httpx.AsyncHTTPTransport there"
@@ -90,7 +104,7 @@ class FastTransport(_BaseFastTransport[SyncClient], httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request, and return once the head of the response has arrived."""
         total, connect = _limits(request.extensions.get("timeout", {}))
-        exchange = _prepared(self._client(connect).request, request, total).build_streamed()
+        exchange = _prepared(self._client(request.url, connect).request, request, total).build_streamed()
         try:
             response = exchange.__enter__()
         except exceptions.PyreqwestError as error:
@@ -112,7 +126,7 @@ class AsyncFastTransport(_BaseFastTransport[Client], httpx.AsyncBaseTransport):
         """Send the request, and return once the head of the response has arrived."""
         _require_asyncio()
         total, connect = _limits(request.extensions.get("timeout", {}))
-        exchange = _prepared(self._client(connect).request, request, total).build_streamed()
+        exchange = _prepared(self._client(request.url, connect).request, request, total).build_streamed()
         response = await _awaited(exchange.__aenter__())
         return _as_httpx_response(response, _AsyncBody(exchange, response))
 
@@ -177,9 +191,11 @@ def _trust(verify: bool | str | os.PathLike[str]) -> bool | bytes:
     """Return whether to check certificates, or the authorities of a PEM file."""
     if isinstance(verify, bool):
         return verify
-    authorities = Path(verify).read_bytes()
-    if b"BEGIN CERTIFICATE" not in authorities:
-        raise ValueError(f"{os.fspath(verify)} contains no certificate in PEM format")
+    authorities, context = Path(verify).read_bytes(), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with suppress(ssl.SSLError):
+        context.load_verify_locations(verify)
+    if not context.cert_store_stats()["x509"]:
+        raise ValueError(f"{os.fspath(verify)} contains no certificate in PEM format, or a broken one")
     return authorities
 
 
@@ -259,7 +275,7 @@ _CLOSED: Final = {
 def _as_httpx_raises(error: exceptions.PyreqwestError) -> httpx.TransportError:
     """Return the error of httpx's own transport for the same event. The engine's classes do not tell them apart."""
     causes = _causes(error)
-    reason = causes[-1] if causes else error.message
+    reason = causes[-1]
     if isinstance(error, exceptions.PoolTimeoutError):
         return httpx.PoolTimeout("no connection was free in time")
     if isinstance(error, exceptions.BuilderError):
@@ -279,4 +295,4 @@ def _as_httpx_raises(error: exceptions.PyreqwestError) -> httpx.TransportError:
 
 def _causes(error: exceptions.PyreqwestError) -> list[str]:
     details: dict[str, Any] = getattr(error, "details", {})
-    return [cause["message"] for cause in details.get("causes") or ()]
+    return [cause["message"] for cause in details.get("causes") or ()] or [error.message]

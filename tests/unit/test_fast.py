@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import importlib
+import pickle
 import ssl
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import pytest
 import trio
 import trustme
 
+from bosbase_wrapper import AsyncBosBase, BosBase, ConfigurationError
 from bosbase_wrapper.fast import AsyncFastTransport, FastTransport
 
 from ..faults.raw_server import KEEP, Connection, RawServer, Script, answer, sound
@@ -456,22 +458,73 @@ def test_certificates(send: Send, authority: trustme.CA, tls_server: RawServer, 
 
 
 @pytest.mark.parametrize("make", [FastTransport, AsyncFastTransport])
-def test_a_file_without_certificates(make: Callable[..., object], tmp_path: Path) -> None:
-    """Is refused when the transport is made."""
+def test_a_file_without_certificates(make: Callable[..., object], authority: trustme.CA, tmp_path: Path) -> None:
+    """Is refused when the transport is made, and so is a file with a broken certificate, also behind a sound one."""
     with pytest.raises(FileNotFoundError):
         make(verify=tmp_path / "none.pem")
-    (tmp_path / "empty.pem").touch()
-    with pytest.raises(ValueError, match=r"empty.pem contains no certificate"):
-        make(verify=str(tmp_path / "empty.pem"))
+    broken = b"-----BEGIN CERTIFICATE-----\nZ2FyYmFnZQ==\n-----END CERTIFICATE-----\n"
+    for text in (b"", b"no PEM", broken, broken[:30], authority.cert_pem.bytes() + broken):
+        (tmp_path / "empty.pem").write_bytes(text)
+        with pytest.raises(ValueError, match=r"empty.pem contains no certificate"):
+            make(verify=str(tmp_path / "empty.pem"))
 
 
-@pytest.mark.parametrize("value", ["/nope", __file__])
-def test_a_broken_ssl_cert_file_does_not_matter_to_plain_http(
-    send: Send, server: RawServer, monkeypatch: pytest.MonkeyPatch, value: str
-) -> None:
-    """Plain http needs no certificates."""
-    monkeypatch.setenv("SSL_CERT_FILE", value)
+@pytest.fixture(
+    params=[{"SSL_CERT_FILE": "/nope"}, {"SSL_CERT_DIR": "/nope"}, {"SSL_CERT_FILE": __file__}, {"SSL_CERT_FILE": ""}],
+    ids=["no file", "no folder", "no certificates", "no system files"],
+)
+def no_authorities(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment in which the engine finds no certificate authorities."""
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in request.param.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("no_authorities")
+def test_plain_http_needs_no_certificates(send: Send, server: RawServer) -> None:
+    """Nor does https if they are not verified."""
     assert send("GET", server.url).status_code == 200
+    assert send("GET", server.url, verify=False).status_code == 200
+
+
+@pytest.mark.usefixtures("no_authorities")
+def test_https_without_authorities(send: Send, authority: trustme.CA, tls_server: RawServer, tmp_path: Path) -> None:
+    """Raises an error that names the variables: one of httpx for httpx, and a ConfigurationError for BosBase."""
+    with pytest.raises(httpx.HTTPError, match=r"No CA certificates.*SSL_CERT_FILE.*SSL_CERT_DIR") as caught:
+        send("GET", tls_server.url)
+    assert isinstance(pickle.loads(pickle.dumps(caught.value)), ConfigurationError)
+    assert tls_server.requests == []
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    assert send("GET", tls_server.url, verify=tmp_path / "authority.pem").status_code == 200
+
+
+@pytest.mark.usefixtures("no_authorities")
+def test_the_clients_without_authorities(server: RawServer, tls_server: RawServer) -> None:
+    """Plain http works, and a call over https raises at once."""
+    server.script = tls_server.script = answer(204, b"")
+
+    async def bind(url: str) -> None:
+        async with AsyncBosBase(url, transport=AsyncFastTransport()) as client:
+            await client.collection("users").bind_custom_token("a@example.com", "password", "token")
+
+    asyncio.run(bind(server.url))
+    with pytest.raises(ConfigurationError, match="SSL_CERT_FILE") as caught:
+        asyncio.run(bind(tls_server.url))
+    assert caught.value.attempts == 0
+    client = BosBase(tls_server.url, transport=FastTransport())
+    with client, pytest.raises(ConfigurationError, match="SSL_CERT_FILE"):
+        client.collection("users").bind_custom_token("a@example.com", "password", "token")
+
+
+def test_plain_http_does_not_weaken_https(server: RawServer, tls_server: RawServer) -> None:
+    """A transport that has sent over plain http, which needs no certificates, verifies those of https."""
+    with httpx.Client(transport=FastTransport()) as client:
+        assert client.get(server.url).status_code == 200
+        with pytest.raises(httpx.ConnectError, match="certificate"):
+            client.get(tls_server.url)
+        assert client.get(server.url).status_code == 200
+    assert tls_server.requests == []
 
 
 # --- what a program does around it ---
