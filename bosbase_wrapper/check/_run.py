@@ -15,6 +15,7 @@ import httpx
 
 from bosbase_wrapper import _options
 from bosbase_wrapper._http import make_client
+from bosbase_wrapper._redaction import RequestFields
 
 from . import _advice, _bodies, _tokens
 from ._connection import Response, Tell, UnfinishedError, as_object
@@ -84,8 +85,9 @@ def run(
 
     The run binds random tokens of its own only, and unbinds each, also if it fails or is interrupted. `fuzz` adds
     that many generated cases for each operation. `progress` gets a line of text before each check, and while the run
-    waits. Raises ConfigurationError for a URL, a collection or an environment that is not usable.
+    waits. Raises ConfigurationError for an argument or an environment that is not usable.
     """
+    _options.require_texts(RequestFields(email=email, password=password))
     account = Account(str(_options.base_url(url)), _options.collection_name(collection), email, password)
     checks = list(CHECKS)
     if fuzz:
@@ -144,8 +146,9 @@ def _survey(probe: Probe) -> Facts:
     _recognize(probe, probe.sign_in(new_token()))
     unbound = probe.unbind(new_token())
     login = probe.password_login()
-    wrong = unbound.json == probe.document.errors[UNBIND]["credentials"]
-    if wrong and login.status not in (200, 401, 403):  # a wrong password is no fault of the server
+    invalid = as_object(unbound.field("data")).keys() & {"email", "password"}
+    wrong = invalid or unbound.json == probe.document.errors[UNBIND]["credentials"]
+    if wrong and login.status not in (200, 401, 403):  # a wrong account is no fault of the server
         raise _RefusedError("The server refuses the email and password.")
     before = as_object(login.field("record")) or None
     token = new_token()

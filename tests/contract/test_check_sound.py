@@ -210,12 +210,25 @@ def test_an_operator_may_refuse_to_bind_where_mfa_is_on(world: World) -> None:
     assert refusal in {result.name: result.detail for result in report.advice}["account"]
 
 
-def test_a_wrong_password_is_no_fault_of_the_server(world: World) -> None:
-    """Exit 1 and clear words. Nothing is called broken, and nothing ok that was never tried."""
-    report = _run(replace(world.account(), password="not-the-password"))
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"password": "not-the-password"},
+        {"password": ""},
+        {"password": "\u00e9" * 128},
+        {"email": "nope"},
+        {"email": " a@example.com"},
+        {"email": f"{'a' * 256}@example.com"},
+        {"email": "", "password": ""},
+    ],
+    ids=["wrong", "no password", "long password", "no email", "space before the email", "long email", "empty"],
+)
+def test_a_wrong_account_is_no_fault_of_the_server(world: World, change: dict[str, str]) -> None:
+    """Also one that the server calls invalid. Exit 1 and clear words; nothing is broken, nor ok if it was not tried."""
+    report = _run(replace(world.account(), **change))
     assert (report.broken, report.of(Outcome.OK)) == ([], [])
     assert [result.detail for result in report.unfinished] == ["The server refuses the email and password."]
-    assert report.exit_code() == 1
+    assert (report.exit_code(), report.requests) == (1, 3)
 
 
 def test_an_unknown_collection_is_no_fault_of_the_server(world: World) -> None:
@@ -227,11 +240,14 @@ def test_an_unknown_collection_is_no_fault_of_the_server(world: World) -> None:
         assert (report.exit_code(), report.requests) == (1, 1)
 
 
-def test_a_url_and_a_collection_that_cannot_be() -> None:
+def test_arguments_that_cannot_be() -> None:
     """Wrong usage is an error before anything is sent."""
     for url, collection in (("ftp://example.com", "users"), ("http://127.0.0.1:9", "a/b")):
         with pytest.raises(ConfigurationError):
             run(url, collection, "a@example.com", "password1234")
+    for email, password in (("\udcffa@example.com", "password1234"), ("a@example.com", "password\udcff")):
+        with pytest.raises(ConfigurationError, match="UTF-8"):
+            run("http://127.0.0.1:9", "users", email, password)
 
 
 def test_a_server_behind_a_path(world: World) -> None:
