@@ -197,6 +197,15 @@ def test_no_proxy_of_the_environment_is_used(send: Send, server: RawServer, monk
     assert send("GET", server.url).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("target", "sent"), [("/a/%2e%2e/b", b"/b"), ("/a\\b?q=\\", b"/a/b?q=\\"), ("/'?q='x'", b"/'?q=%27x%27")]
+)
+def test_what_the_engine_changes_in_a_url(send: Send, server: RawServer, target: str, sent: bytes) -> None:
+    """docs/fast.md says so."""
+    send("GET", server.url + target)
+    assert server.requests[0].split(b" ")[1] == sent
+
+
 # --- what comes back ---
 
 
@@ -297,6 +306,15 @@ def test_a_connection_is_used_again(server: RawServer) -> None:
         for _ in range(5):
             assert client.get(server.url).status_code == 200
         assert server.open_connections == 1
+    wait_until(lambda: server.open_connections == 0)
+
+
+def test_each_connect_timeout_has_a_pool(server: RawServer) -> None:
+    """If it is shorter than the whole."""
+    with httpx.Client(transport=FastTransport()) as client:
+        for connect in (1, 2, 1, 2, 10):
+            client.get(server.url, timeout=httpx.Timeout(10, connect=connect))
+        assert server.open_connections == 3
     wait_until(lambda: server.open_connections == 0)
 
 
