@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import sys
 from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from bosbase_wrapper import (
     ApiError,
@@ -56,10 +57,26 @@ def write(text: str) -> None:
     if sys.stdout is None:
         raise Failure("standard output is closed", WRONG_USAGE)
     encoding = sys.stdout.encoding or "ascii"
+    line = f"{text}\n".encode(encoding, "backslashreplace")
     try:
-        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+        sys.stdout.flush()
+        stream: BinaryIO | None = getattr(sys.stdout, "buffer", None)
+        if stream:
+            _write_all(stream, line)
+        else:  # a StringIO of the program that called `main`
+            print(line.decode(encoding), end="", flush=True)
     except OSError as error:
         raise lost_output(error) from None
+
+
+def _write_all(stream: BinaryIO, line: bytes) -> None:
+    """Write all of a line. Under PYTHONUNBUFFERED a text stream drops, without an error, what its file did not take."""
+    while line:
+        written = stream.write(line)
+        if not written:  # what an unbuffered file returns if a write would have to wait
+            raise BlockingIOError(errno.EAGAIN, "write could not complete without blocking")
+        line = line[written:]
+    stream.flush()
 
 
 @contextlib.contextmanager

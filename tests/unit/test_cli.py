@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -756,6 +757,42 @@ def test_a_full_disk_is_told_by_the_file(server: RawServer, capsys: pytest.Captu
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert (code, capsys.readouterr().err) == (2, f"Error: {store}: File too large\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
+def test_an_output_that_takes_only_a_part(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The disk is full after ten characters of the token. Python without buffers reports no error there."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with io.TextIOWrapper((tmp_path / "token").open("wb", buffering=0)) as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+        try:
+            code = main(["generate"])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (tmp_path / "token").stat().st_size == 10
+    assert (code, capsys.readouterr().err) == (2, "Error: standard output cannot be written: File too large\n")
+
+
+def test_a_result_comes_after_what_was_printed_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if standard output still holds that back."""
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    out.write("before ")
+    monkeypatch.setattr(sys, "stdout", out)
+    assert main(["generate"]) == 0
+    out.seek(0)
+    assert out.read().startswith("before bbt_")
+
+
+def test_an_output_that_is_an_object_of_python() -> None:
+    """As in a program that calls `main` and keeps what it prints."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert main(["generate"]) == 0
+    assert is_generated_token(out.getvalue().removesuffix("\n"))
 
 
 def test_click_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -109,15 +112,34 @@ def gone() -> TextIO:
     return os.fdopen(writing, "w")
 
 
+def full_pipe(buffering: int = -1) -> TextIO:
+    """A pipe that nobody reads, in the mode that some parents, such as Node.js, give it: a write does not wait."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.mkfifo(f"{folder}/pipe")
+        pipe = os.open(f"{folder}/pipe", os.O_RDWR | os.O_NONBLOCK)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(pipe, b"x")
+    return io.TextIOWrapper(os.fdopen(pipe, "wb", buffering))
+
+
+def full_pipe_unbuffered() -> TextIO:
+    """The same under PYTHONUNBUFFERED, as in many containers."""
+    return full_pipe(buffering=0)
+
+
 def closed() -> None:
     return None
 
 
+NOBODY_READS = "cannot be written: write could not complete without blocking"
 OUTPUTS = [
     pytest.param(
         full, "cannot be written: No space left on device", marks=pytest.mark.skipif("not os.path.exists('/dev/full')")
     ),
     pytest.param(gone, "cannot be written: Broken pipe"),
+    pytest.param(full_pipe, NOBODY_READS),
+    pytest.param(full_pipe_unbuffered, NOBODY_READS),
     pytest.param(closed, "is closed"),
 ]
 
