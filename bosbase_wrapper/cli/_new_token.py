@@ -83,7 +83,12 @@ def _write(given: Given, collection: Collection, password: str, token: str, *, b
     try:
         given.respond(given.about(token=token, bound=bound), text=token)
     except (Failure, KeyboardInterrupt) as error:
-        outcome = _unbind_again(given, collection, password, token)
+        failed = f"Error: {error}. " if isinstance(error, Failure) else ""
+        try:
+            outcome = _unbind_again(given, collection, password, token)
+        except KeyboardInterrupt:
+            note(f"{failed}The new token was not written, and may still be bound.")
+            raise
         if isinstance(error, Failure):
             raise Failure(f"{error}. {outcome}", error.exit_code) from None
         note(outcome)

@@ -39,9 +39,20 @@ __all__ = ["environment", "interruptible", "secrets", "server"]  # fixtures
 
 pytestmark = pytest.mark.usefixtures("secrets")
 AGAIN = "The new token was unbound again, and nothing else was changed."
+NOT_WRITTEN = "The new token was not written, and may still be bound."
 ROTATE = ["rotate", *ACCOUNT]
 GENERATE = ["bind", *ACCOUNT, "--generate"]
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+
+
+def interrupt_by(sign: int) -> Script:
+    """Sends a signal to this process, and no response."""
+
+    def interrupt(connection: Connection) -> None:
+        os.kill(os.getpid(), sign)
+        connection.over.wait(5)
+
+    return interrupt
 
 
 def calls(server: RawServer) -> list[str]:
@@ -182,10 +193,35 @@ def test_a_new_token_that_stays_although_it_is_lost(
 
 
 @pytest.mark.parametrize(("sign", "code"), SIGNALS)
-def test_a_signal_while_nobody_reads_the_output(
-    server: RawServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], sign: int, code: int
+@pytest.mark.parametrize("command", [ROTATE, GENERATE], ids=["rotate", "bind"])
+def test_a_signal_while_a_lost_token_is_unbound_again(
+    server: RawServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+    sign: int,
+    code: int,
 ) -> None:
-    """The pipe is full, and the user loses patience: the new token is unbound again."""
+    """Nobody has the token, and it may stay bound: the line tells that, and what was wrong with the output."""
+    server.script = in_turn(*([SIGNED_IN] if command is ROTATE else []), DONE, interrupt_by(sign))
+    with gone() as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        assert main([*command, "--timeout", "5"]) == code
+    told = f"Error: standard output cannot be written: Broken pipe. {NOT_WRITTEN}\nInterrupted.\n"
+    assert capsys.readouterr().err == told
+
+
+@pytest.mark.parametrize("impatient", [False, True])
+@pytest.mark.parametrize(("sign", "code"), SIGNALS)
+def test_a_signal_while_nobody_reads_the_output(
+    server: RawServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    sign: int,
+    code: int,
+    impatient: bool,
+) -> None:
+    """The pipe is full, and the user loses patience: the new token is unbound again. A second signal ends that too."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     while True:
@@ -199,16 +235,16 @@ def test_a_signal_while_nobody_reads_the_output(
         DONE(connection)
         threading.Timer(0.3, os.kill, (os.getpid(), sign)).start()
 
-    server.script = in_turn(SIGNED_IN, bind, DONE)
+    server.script = in_turn(SIGNED_IN, bind, interrupt_by(sign) if impatient else DONE)
     out = os.fdopen(writing, "w")
     monkeypatch.setattr(sys, "stdout", out)
-    assert main(ROTATE) == code
+    assert main([*ROTATE, "--timeout", "5"]) == code
     os.close(reading)
     with pytest.raises(BrokenPipeError):
         out.close()
     bind_body, unbind_body = sent(server)[1:]
     assert bind_body == unbind_body
-    assert capsys.readouterr().err == f"{AGAIN}\nInterrupted.\n"
+    assert capsys.readouterr().err == f"{NOT_WRITTEN if impatient else AGAIN}\nInterrupted.\n"
 
 
 # --- an old token that is not bound ---
@@ -352,12 +388,7 @@ def test_a_signal_in_a_rotation(
     server: RawServer, capsys: pytest.CaptureFixture[str], before: list[Script], told: str, sign: int, code: int
 ) -> None:
     """From the moment that the server may know the new token, the user knows it too."""
-
-    def interrupt(connection: Connection) -> None:
-        os.kill(os.getpid(), sign)
-        connection.over.wait(5)
-
-    server.script = in_turn(*before, interrupt)
+    server.script = in_turn(*before, interrupt_by(sign))
     assert main([*ROTATE, "--timeout", "5"]) == code
     out, err = capsys.readouterr()
     assert out == (sent(server)[1]["token"] + "\n" if before else "")
