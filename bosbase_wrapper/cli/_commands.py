@@ -9,13 +9,21 @@ import click
 
 from bosbase_wrapper import FileAuthStore, __version__, generate_token
 
-from ._given import COLLECTION, EMAIL, JSON, SERVER, Command, Given
+from ._given import COLLECTION, EMAIL, JSON, SERVER, Command, Given, Group, printing
 from ._output import note, one_line, write, writing
 from ._secrets import OLD_TOKEN, PASSWORD, TOKEN, from_environment
 
 PROGRAM: Final = "bosbase-tokens"
 _ACCOUNT: Final = [EMAIL, *PASSWORD.options]
 _PREFIX: Final = click.Option(["--prefix"], default="bbt", show_default=True, help="How the new token begins.")
+_VERSION: Final = click.Option(
+    ["--version"],
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=printing(lambda _: f"{PROGRAM} {__version__}"),
+    help="Show the version and exit.",
+)
 
 _END: Final = """
 Passwords and tokens are never arguments, because every process of the machine can read arguments. They come from a
@@ -42,8 +50,12 @@ Examples:
 """
 
 
-@click.group(epilog=_END, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.group(
+    cls=Group,
+    params=[_VERSION],
+    epilog=_END,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 def bosbase_tokens() -> None:
     """Bind custom tokens (API keys) to accounts of a BosBase server, and sign in with them."""
 

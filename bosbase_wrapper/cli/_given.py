@@ -84,7 +84,32 @@ class Given:
         return f"{what} {self['email']} in {self['collection']}."
 
 
-class Command(click.Command):
+def printing(text: Callable[[click.Context], str]) -> Callable[[click.Context, click.Parameter, bool], None]:
+    """The callback of an option that prints a text and ends the command. click's own exits with 1 if nobody reads."""
+
+    def callback(context: click.Context, _option: click.Parameter, value: bool) -> None:
+        if value and not context.resilient_parsing:
+            _output.write(text(context))
+            context.exit()
+
+    return callback
+
+
+class Helpful(click.Command):
+    """Prints its help as results are printed."""
+
+    def get_help_option(self, ctx: click.Context) -> click.Option:
+        """The option --help."""
+        option = cast("click.Option", super().get_help_option(ctx))
+        option.callback = printing(click.Context.get_help)
+        return option
+
+
+class Group(Helpful, click.Group):
+    """The commands."""
+
+
+class Command(Helpful):
     """A command that calls its function with the given values and turns errors into exit codes."""
 
     allow_extra_args = True

@@ -41,7 +41,7 @@ def _invoke(args: Sequence[str] | None) -> int:
     try:
         # A command returns None or its exit code. `--help` returns 0.
         code = int(bosbase_tokens.main(args, PROGRAM, standalone_mode=False) or 0)
-    except OSError as error:  # not from a command (see Command.invoke): click cannot print the help or the version
+    except OSError as error:  # click cannot print what a shell asked for, to complete a word
         raise lost_output(error) from None
     flush()
     return code

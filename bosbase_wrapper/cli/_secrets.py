@@ -87,7 +87,10 @@ def _from_file(file: Path, what: str) -> str:
 
 def _asked_for(missing: list[Secret]) -> list[str]:
     if sys.stdin is not None and sys.stdin.isatty():
-        return [click.prompt(secret.label.capitalize(), hide_input=True, err=True) for secret in missing]
+        try:
+            return [click.prompt(secret.label.capitalize(), hide_input=True, err=True) for secret in missing]
+        except OSError as error:
+            raise click.UsageError(f"The prompt cannot be shown: {error.strerror}.") from None
     return _from_stdin(missing)
 
 

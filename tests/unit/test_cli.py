@@ -651,17 +651,19 @@ def test_errors_as_json(server: RawServer, capsys: pytest.CaptureFixture[str]) -
 
 # --- an output that cannot be written, and parts that are missing ---
 
+PRINTING = [["generate"], ["completion", "bash"], ["--version"], ["--help"], ["login", "--help"]]
+
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is a Linux device")
 @pytest.mark.parametrize("unbuffered", [False, True])
-@pytest.mark.parametrize("command", ["generate", "--version", "--help"])
+@pytest.mark.parametrize("args", PRINTING, ids=" ".join)
 def test_an_output_that_is_full(
-    command: str, unbuffered: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    args: list[str], unbuffered: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A token that was not written is no success; nothing is left that would fail again when Python ends."""
     with io.TextIOWrapper(Path("/dev/full").open("wb", buffering=0 if unbuffered else -1)) as full:
         monkeypatch.setattr(sys, "stdout", full)
-        assert main([command]) == 2
+        assert main(args) == 2
     assert capsys.readouterr().err == "Error: standard output cannot be written: No space left on device\n"
 
 
@@ -685,10 +687,13 @@ def test_a_report_that_cannot_be_written(capsys: pytest.CaptureFixture[str]) -> 
     assert "Error: /proc/report.html" in capsys.readouterr().err
 
 
-def test_an_output_that_is_closed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("args", PRINTING, ids=" ".join)
+def test_an_output_that_is_closed(
+    args: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """As in `bosbase-tokens generate >&-`."""
     monkeypatch.setattr(sys, "stdout", None)
-    assert main(["generate"]) == 2
+    assert main(args) == 2
     assert capsys.readouterr().err == "Error: standard output is closed\n"
 
 
@@ -711,14 +716,40 @@ def test_what_standard_output_held_back(monkeypatch: pytest.MonkeyPatch, capsys:
     assert "Error: standard output cannot be written: Broken pipe\n" in capsys.readouterr().err
 
 
-def test_a_reader_that_went_away(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("args", PRINTING, ids=" ".join)
+def test_a_reader_that_went_away(
+    args: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """As in `bosbase-tokens generate | true`: a line, no traceback, and none when Python ends either."""
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as gone:
         monkeypatch.setattr(sys, "stdout", gone)
-        assert main(["generate"]) == 2
+        assert main(args) == 2
     assert capsys.readouterr().err == "Error: standard output cannot be written: Broken pipe\n"
+
+
+def test_a_shell_that_went_away(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same for what a shell asks for when somebody presses Tab."""
+    for name, value in {"_BOSBASE_TOKENS_COMPLETE": "bash_complete", "COMP_WORDS": "", "COMP_CWORD": "0"}.items():
+        monkeypatch.setenv(name, value)
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as gone:
+        monkeypatch.setattr(sys, "stdout", gone)
+        assert main([]) == 2
+    assert capsys.readouterr().err == "Error: standard output cannot be written: Broken pipe\n"
+
+
+def test_a_prompt_that_cannot_be_shown(server: RawServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in `bosbase-tokens login 2>&1 >session | true`: the exit code says it, and nothing is sent."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with CliRunner().isolation(input=Terminal(b"tk\n")), os.fdopen(writing, "w", buffering=1) as gone:
+        monkeypatch.setattr(sys, "stderr", gone)
+        assert main(["login"]) == 2
+        os.dup2(os.open(os.devnull, os.O_WRONLY), gone.fileno())
+    assert server.requests == []
 
 
 @pytest.mark.parametrize("args", [["generate", "--prefix", "!"], ["nonsense"], ["login"]])
