@@ -126,6 +126,6 @@ class Command(Helpful):
         try:
             return ctx.invoke(cast("Callable[[Given], Any]", self.callback), Given(ctx.params))
         except BosBaseError as error:
-            raise _output.CallFailure(error, as_json=ctx.params["json"]) from None
+            raise _output.CallFailure(error) from None
         except KeyboardInterrupt:
             raise click.Abort from None  # click would write to a terminal that may be gone

@@ -38,11 +38,11 @@ def rotate(given: Given, collection: Collection) -> None:
     except BosBaseError as error:
         if not _may_be_bound(error):
             raise
-        raise _half_way(given, error, "the new token may be bound") from None
+        raise _half_way(error, "the new token may be bound") from None
     try:
         given.call(lambda: collection.unbind_custom_token(given["email"], password, old))
     except BosBaseError as error:
-        raise _half_way(given, error, "the new token is bound") from None
+        raise _half_way(error, "the new token is bound") from None
     except KeyboardInterrupt:
         note("The new token is bound. The old one may be bound too.")
         raise
@@ -57,7 +57,7 @@ def _require_bound(given: Given, collection: Collection, old: str) -> None:
         return  # the token is right; the account needs more than a token
     except InvalidCredentialsError as error:
         context = f"nothing was changed, since the old token is not bound to an account of {given['collection']}"
-        raise CallFailure(error, as_json=given["json"], context=context) from None
+        raise CallFailure(error, context=context) from None
     if email and email.casefold() != given["email"].casefold():
         raise Failure("nothing was changed, since the old token is bound to another account", REFUSED)
 
@@ -99,10 +99,10 @@ def _unbind_again(given: Given, collection: Collection, password: str, token: st
     try:
         given.call(lambda: collection.unbind_custom_token(given["email"], password, token))
     except BosBaseError as error:
-        return f"The new token could not be unbound again: {CallFailure(error, as_json=False)}"
+        return f"The new token could not be unbound again: {CallFailure(error)}"
     return "The new token was unbound again, and nothing else was changed."
 
 
-def _half_way(given: Given, error: BosBaseError, new: str) -> CallFailure:
+def _half_way(error: BosBaseError, new: str) -> CallFailure:
     context = f"{_HALF_WAY}: {new}, and the old one is still bound"
-    return CallFailure(error, as_json=given["json"], context=context, kind="TokenRotationError")
+    return CallFailure(error, context=context, kind="TokenRotationError")

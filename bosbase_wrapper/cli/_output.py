@@ -31,25 +31,27 @@ class Failure(Exception):  # noqa: N818  # it ends a command, and no caller hand
         super().__init__(message)
         self.exit_code: Final = exit_code
 
-    def show(self) -> None:
-        """Write the message to standard error."""
-        note(*f"Error: {self}".split("\n"))
+    def show(self, *, as_json: bool) -> None:
+        """Write the message, or one line of JSON, to standard error."""
+        lines = [json.dumps({"error": self.for_programs()})] if as_json else f"Error: {self}".split("\n")
+        note(*lines)
+
+    def for_programs(self) -> dict[str, Any]:
+        """The error as `--json` shows it."""
+        return {"type": "CommandError", "message": str(self)}
 
 
 class CallFailure(Failure):
     """Ends a command because a call failed. `context` says what that means where the error alone does not."""
 
-    def __init__(self, error: BosBaseError, *, as_json: bool, context: str = "", kind: str = "") -> None:
-        message = f"{context}: {_in_words(error)}" if context else _in_words(error)
-        super().__init__(message, _exit_code(error))
-        self._json = _in_json(error, message, kind) if as_json else None
+    def __init__(self, error: BosBaseError, *, context: str = "", kind: str = "") -> None:
+        super().__init__(f"{context}: {_in_words(error)}" if context else _in_words(error), _exit_code(error))
+        self._error = error
+        self._kind = kind
 
-    def show(self) -> None:
-        """Write the message, or one line of JSON, to standard error."""
-        if self._json:
-            note(json.dumps({"error": self._json}))
-        else:
-            super().show()
+    def for_programs(self) -> dict[str, Any]:
+        """The error as `--json` shows it, with what the server told."""
+        return _in_json(self._error, str(self), self._kind)
 
 
 def write(text: str) -> None:

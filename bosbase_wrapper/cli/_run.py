@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import warnings
 from collections.abc import Sequence
 
@@ -26,14 +27,18 @@ def run(args: Sequence[str] | None) -> int:
 
 
 def _exit_code(args: Sequence[str] | None) -> int:
+    as_json = "--json" in (sys.argv[1:] if args is None else args)  # click may fail before it has read the options
     try:
         return _invoke(args)
     except click.ClickException as error:
-        with contextlib.suppress(OSError):  # standard error cannot be written
-            error.show()
+        if as_json:
+            Failure(error.format_message(), error.exit_code).show(as_json=True)
+        else:
+            with contextlib.suppress(OSError):  # standard error cannot be written
+                error.show()
         return error.exit_code
     except Failure as failure:
-        failure.show()
+        failure.show(as_json=as_json)
         return failure.exit_code
 
 

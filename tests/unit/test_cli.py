@@ -649,6 +649,39 @@ def test_errors_as_json(server: RawServer, capsys: pytest.CaptureFixture[str]) -
     assert error["attempts"] == 1
 
 
+@pytest.mark.usefixtures("secrets", "server")
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["--json"], "No such option"),
+        (["bind", "--json"], "Missing option '--email'."),
+        (["bind", *ACCOUNT, "--json", "--generate", "--token-stdin"], "Give either a token or --generate."),
+        (["login", "--json", "--token-file", "/nonexistent"], "The file of --token-file cannot be read: "),
+        (["generate", "--json", "argument-canary"], "Too many arguments."),
+        (["check", *ACCOUNT, "--json", "http://127.0.0.1:1", "--report", "/nonexistent/r.html"], "/nonexistent/r.html"),
+        (["serve", "--json", "--user", "caf\udce9"], "it has characters that cannot be printed"),
+    ],
+)
+def test_wrong_usage_as_json(args: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A program that reads the last line of standard error always finds an object there."""
+    assert main(args) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    error = error_of(err)
+    assert error == {"type": "CommandError", "message": error["message"]}
+    assert told in error["message"]
+    assert "argument-canary" not in err
+
+
+def test_json_is_an_argument_of_the_process(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As for the installed script."""
+    monkeypatch.setattr(sys, "argv", ["bosbase-tokens", "login", "--json"])
+    assert main() == 2
+    assert error_of(capsys.readouterr().err)["type"] == "CommandError"
+
+
 # --- an output that cannot be written, and parts that are missing ---
 
 PRINTING = [["generate"], ["completion", "bash"], ["--version"], ["--help"], ["login", "--help"]]
@@ -675,8 +708,12 @@ def test_a_file_that_cannot_be_written(server: RawServer, capsys: pytest.Capture
     assert main(["login", "--store", str(tmp_path / "session.json")]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith(f"Error: {tmp_path}: others can write to the folder of the session")
-    assert "jwt" not in err
+    told = f"{tmp_path}: others can write to the folder of the session"
+    assert err.startswith(f"Error: {told}")
+    assert main(["login", "--json", "--store", str(tmp_path / "session.json")]) == 2
+    as_json = capsys.readouterr().err
+    assert error_of(as_json)["message"].startswith(told)
+    assert "jwt" not in err + as_json
 
 
 @pytest.mark.usefixtures("secrets")
@@ -695,6 +732,13 @@ def test_an_output_that_is_closed(
     monkeypatch.setattr(sys, "stdout", None)
     assert main(args) == 2
     assert capsys.readouterr().err == "Error: standard output is closed\n"
+
+
+def test_an_output_that_is_closed_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The error is an object on standard error."""
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["generate", "--json"]) == 2
+    assert error_of(capsys.readouterr().err) == {"type": "CommandError", "message": "standard output is closed"}
 
 
 @pytest.mark.usefixtures("secrets", "server")

@@ -178,7 +178,9 @@ def test_a_new_token_that_cannot_be_written_is_unbound_again(
     bind, unbind = sent(server)[-2:]
     assert bind == unbind
     assert bind["token"] != TOKEN
-    assert capsys.readouterr().err == f"Error: standard output {reason}. {AGAIN}\n"
+    told = f"standard output {reason}. {AGAIN}"
+    err = capsys.readouterr().err
+    assert (error_of(err)["message"] if options else err) == (told if options else f"Error: {told}\n")
 
 
 def test_a_new_token_that_stays_although_it_is_lost(
@@ -270,7 +272,10 @@ def test_an_old_token_of_another_account(server: RawServer, capsys: pytest.Captu
     server.script = answer(200, json.dumps(body).encode(), "Content-Type: application/json")
     assert main(ROTATE) == 1
     assert calls(server) == ["auth-with-token"]
-    assert capsys.readouterr().err == ("Error: nothing was changed, since the old token is bound to another account\n")
+    told = "nothing was changed, since the old token is bound to another account"
+    assert capsys.readouterr().err == f"Error: {told}\n"
+    assert main([*ROTATE, "--json"]) == 1
+    assert error_of(capsys.readouterr().err) == {"type": "CommandError", "message": told}
 
 
 @pytest.mark.parametrize(
