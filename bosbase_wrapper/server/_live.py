@@ -39,10 +39,10 @@ class LiveServer:
     with the last lines of the log, if the server does not start, and if the extra `server` is not installed.
     """
 
-    def __init__(self, data_dir: Path | None = None, port: int = 0) -> None:
+    def __init__(self, data_dir: str | Path | None = None, port: int = 0) -> None:
         self.admin_email: Final = "admin@bosbase.test"
         self.admin_password: str = ""
-        self._data_dir = data_dir
+        self._data_dir = None if data_dir is None else Path(data_dir).absolute()  # the program may call os.chdir
         self._wanted_port = port
         self._port = port
         self._process: Process | None = None
@@ -167,7 +167,7 @@ class LiveServer:
         """The folder for everything but data: the hooks and the log."""
         try:
             if self._temporary is None:
-                self._temporary = Path(tempfile.mkdtemp(prefix="bosbase-"))
+                self._temporary = Path(tempfile.mkdtemp(prefix="bosbase-")).absolute()
                 for source in (hooks_dir(), HERE / "live_hooks"):
                     shutil.copytree(source, self._temporary / "pb_hooks", dirs_exist_ok=True)
         except OSError as error:

@@ -116,6 +116,30 @@ def test_a_data_dir_keeps_its_data_and_the_superuser_is_made_anew(temporary: Pat
         assert second.admin_password != old
 
 
+@pytest.mark.parametrize("data_dir", ["data", Path("data"), None], ids=["str", "Path", "temporary"])
+def test_relative_folders_stay_where_they_were(
+    data_dir: str | Path | None, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program changes its folder, and the server's data do not follow."""
+    monkeypatch.setattr(tempfile, "tempdir", ".")
+    (temporary / "elsewhere").mkdir()
+    monkeypatch.chdir(temporary)
+    server = LiveServer(data_dir)
+    monkeypatch.chdir("elsewhere")
+    with server:
+        server.create_record("users", email="a@example.com", password="password1234")
+        monkeypatch.chdir(temporary)
+        server.kill()
+        server.start()
+        with BosBase(server.url) as client:
+            client.collection("users").bind_custom_token("a@example.com", "password1234", generate_token())
+        monkeypatch.chdir("elsewhere")
+        (binding,) = server.tokens("users", "a@example.com")
+        server.revoke(binding.id)
+    assert list((temporary / "elsewhere").iterdir()) == []
+    assert {path.name for path in temporary.iterdir()} == {"elsewhere", str(data_dir or "elsewhere")}
+
+
 def test_killed_it_starts_again_with_the_data_that_it_had() -> None:
     """kill is a crash: the process is gone at once, and the next start finds the data."""
     with LiveServer() as server:
