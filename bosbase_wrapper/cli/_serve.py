@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
@@ -26,10 +26,11 @@ _USERS: Final = "users"
 
 def serve(given: Given) -> None:
     """Run the server until a signal stops it."""
-    from bosbase_wrapper.server import LiveServer
+    with _until_a_signal() as at_end:
+        from bosbase_wrapper.server import LiveServer  # takes long enough for a signal to come meanwhile
 
-    server = LiveServer(given["data"], given["port"])
-    with _stopping(server):
+        server = LiveServer(given["data"], given["port"])
+        at_end.callback(server.stop)
         _start(server)
         user = _make_user(server, given["user"]) if given["user"] else None
         _tell(given, server, user)
@@ -38,19 +39,20 @@ def serve(given: Given) -> None:
 
 
 @contextmanager
-def _stopping(server: LiveServer) -> Generator[None]:
-    """Stops the server, however the block ends. Ctrl-C, SIGTERM and SIGHUP are its regular end."""
+def _until_a_signal() -> Generator[ExitStack]:
+    """Ctrl-C, SIGTERM and SIGHUP are the regular end of the block. No signal disturbs what is left for its end."""
     ending = [signal.SIGINT, *ENDING]
     handlers = {sign: signal.getsignal(sign) for sign in ending}
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets `serve &` ignore it
+    at_end = ExitStack()
     try:
-        yield
+        yield at_end
     except KeyboardInterrupt:
         pass
     finally:
         for sign in ending:
             signal.signal(sign, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave the server running
-        server.stop()
+        at_end.close()
         for sign, handler in handlers.items():
             signal.signal(sign, handler)
 

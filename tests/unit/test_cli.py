@@ -901,6 +901,24 @@ def test_ctrl_c_while_python_still_imports(monkeypatch: pytest.MonkeyPatch) -> N
     assert main(["generate"]) == 130
 
 
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_serve_that_is_stopped_before_its_server_starts(
+    sign: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A signal is its regular end from the beginning, also while it imports the server."""
+
+    class Interrupts:
+        def find_spec(self, name: str, *_more: object) -> ModuleType | None:
+            if name == "bosbase_wrapper.server":
+                os.kill(os.getpid(), sign)
+            return None
+
+    monkeypatch.delitem(sys.modules, "bosbase_wrapper.server", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Interrupts(), *sys.meta_path])
+    assert main(["serve"]) == 0
+    assert capsys.readouterr() == ("", "Stopped.\n")
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_prints_a_script(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     """It calls the command with the variable that asks for completions."""
