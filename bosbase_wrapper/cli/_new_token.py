@@ -85,7 +85,7 @@ def _write(given: Given, collection: Collection, password: str, token: str, *, b
     except (Failure, KeyboardInterrupt) as error:
         failed = f"Error: {error}. " if isinstance(error, Failure) else ""
         try:
-            outcome = _unbind_again(given, collection, password, token)
+            outcome = _unbind_again(given, collection, password, token, bound=bound)
         except KeyboardInterrupt:
             note(f"{failed}The new token was not written, and may still be bound.")
             raise
@@ -95,11 +95,13 @@ def _write(given: Given, collection: Collection, password: str, token: str, *, b
         raise
 
 
-def _unbind_again(given: Given, collection: Collection, password: str, token: str) -> str:
+def _unbind_again(given: Given, collection: Collection, password: str, token: str, *, bound: bool | None) -> str:
     try:
         given.call(lambda: collection.unbind_custom_token(given["email"], password, token))
     except BosBaseError as error:
         return f"The new token could not be unbound again: {CallFailure(error)}"
+    if not bound:
+        return "The new token was unbound again. It may become bound if the server is still processing the bind."
     return "The new token was unbound again, and nothing else was changed."
 
 

@@ -183,6 +183,18 @@ def test_a_new_token_that_cannot_be_written_is_unbound_again(
     assert (error_of(err)["message"] if options else err) == (told if options else f"Error: {told}\n")
 
 
+@pytest.mark.parametrize("bind", [refusal(500), interrupt_by(signal.SIGTERM)], ids=["no clear response", "a signal"])
+def test_a_lost_token_whose_bind_may_still_be_under_way(
+    server: RawServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], bind: Script
+) -> None:
+    """The server may complete the bind after the unbind: nobody has the token then, so the line tells it."""
+    server.script = in_turn(bind, DONE)
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main([*GENERATE, "--timeout", "5"]) == 2
+    told = "The new token was unbound again. It may become bound if the server is still processing the bind."
+    assert capsys.readouterr().err == f"Error: standard output is closed. {told}\n"
+
+
 def test_a_new_token_that_stays_although_it_is_lost(
     server: RawServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
