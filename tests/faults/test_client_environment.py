@@ -77,6 +77,18 @@ def test_a_proxy_that_is_none(
     assert caught.value.attempts == 0
 
 
+def test_the_error_says_what_a_proxy_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And names all variables that hold none."""
+    monkeypatch.setenv("HTTPS_PROXY", "ftp://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://")
+    with pytest.raises(ConfigurationError) as caught:
+        sync(FAR)
+    assert str(caught.value) == (
+        "the environment variable HTTPS_PROXY or ALL_PROXY cannot be used: correct or unset it. A proxy is a URL that"
+        " httpx supports (http, https, or socks5 with httpx[socks]), and NO_PROXY a list of hosts"
+    )
+
+
 @pytest.mark.parametrize("name", ["NO_PROXY", "no_proxy"])
 @pytest.mark.parametrize("value", ["fd07::/64", "[::1", "example.com,http://[x"])
 def test_exceptions_that_httpx_cannot_read(
@@ -124,6 +136,14 @@ def test_the_proxy_reads_nothing_of_a_loopback_address(
 
 
 @pytest.mark.filterwarnings("ignore::bosbase_wrapper.InsecureTransportWarning")
+def test_a_proxy_may_have_no_scheme(proxy: RawServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """httpx takes it for http."""
+    monkeypatch.setenv("HTTP_PROXY", proxy.url.removeprefix("http://"))
+    assert isinstance(sync("http://bosbase.invalid"), AuthResult)
+    assert len(proxy.requests) == 1
+
+
+@pytest.mark.filterwarnings("ignore::bosbase_wrapper.InsecureTransportWarning")
 def test_other_variables_have_no_effect(
     sign_in: Callable[[str], AuthResult], proxy: RawServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,6 +186,16 @@ def test_a_key_log_that_cannot_be_written(
     with pytest.raises(ConfigurationError, match="SSLKEYLOGFILE"):
         sign_in(FAR)
     assert isinstance(sign_in(server.url), AuthResult)
+
+
+def test_the_error_has_the_words_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the name of each variable that may be to blame: the library does not say which."""
+    monkeypatch.setenv("SSL_CERT_FILE", "/nope")
+    monkeypatch.setenv("SSLKEYLOGFILE", "/nope/keys")
+    with pytest.raises(ConfigurationError) as caught:
+        sync(FAR)
+    names = "SSL_CERT_FILE or SSLKEYLOGFILE"
+    assert str(caught.value) == f"the environment variable {names} cannot be used: No such file or directory"
 
 
 def test_a_client_is_made_whatever_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,7 +108,7 @@ def test_what_the_caller_gave_is_refused_in_a_child(echo: str, given: Callable[[
         try:
             sign_ins(client, "child", 1)
         except ConfigurationError as error:
-            return "fork" in str(error)
+            return str(error) == "transport and http_client do not survive a fork: make the client in this process"
         return False
 
     assert sign_ins(client, "parent", 1) == {"parent"}
@@ -116,6 +116,18 @@ def test_what_the_caller_gave_is_refused_in_a_child(echo: str, given: Callable[[
     assert sign_ins(client, "parent", 1) == {"parent"}
     for one in (client, *options.values()):
         one.close()
+
+
+class Surviving(httpx.HTTPTransport):
+    """A transport that makes connections of its own in each process, and says so."""
+
+    survives_fork = True
+
+
+def test_a_transport_that_survives_a_fork_is_used_in_a_child(echo: str) -> None:
+    """The client asks for the attribute `survives_fork`."""
+    with BosBase(echo, transport=Surviving()) as client:
+        assert exit_code(lambda: sign_ins(client, "child", 1) == {"child"}) == 0
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

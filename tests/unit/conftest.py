@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -51,3 +52,13 @@ def answering() -> Answering:
         return BosBase("http://localhost", transport=transport, retries=0).collection("users")
 
     return make
+
+
+@pytest.fixture
+def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine that is nine hours ahead of UTC."""
+    with monkeypatch.context() as zone:
+        zone.setenv("TZ", "JST-9")
+        time.tzset()
+        yield
+    time.tzset()

@@ -141,7 +141,7 @@ def test_json_of_any_depth(call: str, status: int, body: bytes) -> None:
 
 def test_json_of_some_depth_is_a_session() -> None:
     """A hundred levels, and however many members beside each other."""
-    deep = b"[" * 98 + b"]" * 98
+    deep = b"[" * 98 + b"1" + b"]" * 98
     body = b'{"token":"x","record":{"id":"r","deep":' + deep + b',"wide":[' + b"[]," * 5000 + b"[]]}}"
     result = outcome("auth", 200, body)
     assert isinstance(result, AuthResult)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import logging
+import re
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -92,6 +94,7 @@ def test_of_an_http_client_its_transport_its_hooks_and_its_other_headers_serve(r
     assert (request.url.host, request.url.query) == ("localhost", b"")
     assert request.extensions["timeout"] == {"connect": 5.0, "read": 10.0, "write": 10.0, "pool": 10.0}
     assert "canary" not in repr(request.headers.raw)
+    assert "authorization" not in request.headers
     assert (request.headers["x-own"], request.headers["user-agent"]) == ("1", f"bosbase-wrapper/{__version__}")
 
 
@@ -141,6 +144,7 @@ def test_of_an_async_http_client_the_same_serves(recorder: Recorder) -> None:
     anyio.run(main)
     assert recorder.requests[0].url.host == "localhost"
     assert "canary" not in repr(recorder.requests[0].headers.raw)
+    assert "authorization" not in recorder.requests[0].headers
 
 
 def test_a_cookie_of_an_answer_does_not_come_back() -> None:
@@ -163,6 +167,19 @@ def test_a_redirect_is_not_followed_whatever_the_http_client_does() -> None:
     assert len(recorder.requests) == 1
 
 
+def test_an_async_redirect_is_not_followed_either() -> None:
+    """The same over asyncio."""
+    recorder = Recorder(lambda _: httpx.Response(307, headers={"location": "http://elsewhere.example/"}))
+
+    async def main() -> None:
+        users = AsyncBosBase("http://localhost", http_client=busy_client(httpx.AsyncClient, recorder)).collection("u")
+        with pytest.raises(Exception, match="307"):
+            await users.auth_with_token("tok")
+
+    anyio.run(main)
+    assert len(recorder.requests) == 1
+
+
 def test_a_closed_client_refuses_calls_and_leaves_an_http_client_open(recorder: Recorder) -> None:
     """It may be closed more than once, and is not entered again."""
     http = httpx.Client(transport=httpx.MockTransport(recorder))
@@ -170,7 +187,7 @@ def test_a_closed_client_refuses_calls_and_leaves_an_http_client_open(recorder: 
     users = client.collection("users")
     client.close()
     client.close()
-    with pytest.raises(ConfigurationError, match="closed"):
+    with pytest.raises(ConfigurationError, match=r"^the client is closed: make a new one, or close it later$"):
         users.auth_with_token("tok")
     with pytest.raises(ConfigurationError, match="closed"), client:
         pass
@@ -274,3 +291,42 @@ def test_an_attempt_without_an_answer_is_logged_by_its_error(caplog: pytest.LogC
     lines = [record.getMessage() for record in caplog.records if record.name == "bosbase_wrapper"]
     assert [line.partition(" in ")[0] for line in lines] == ["authWithToken 'users': TransportError"] * 2
     assert [line[-1] for line in lines] == ["1", "2"]
+
+
+def test_the_log_says_how_long_an_attempt_took(caplog: pytest.LogCaptureFixture) -> None:
+    """In milliseconds."""
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        time.sleep(0.02)
+        return httpx.Response(200, json=SIGNED_IN)
+
+    with caplog.at_level(logging.DEBUG, logger="bosbase_wrapper"):
+        sync_sign_in(httpx.MockTransport(answer))
+    (took,) = re.findall(r"in ([0-9.]+) ms", caplog.text)
+    assert 20 <= float(took) < 5000
+
+
+OF_ANOTHER_LOOP = [
+    "Event loop is closed",
+    "<Lock> is bound to a different event loop",
+    "must be called from async context",
+]
+
+
+@pytest.mark.parametrize("says", OF_ANOTHER_LOOP)
+def test_a_connection_of_another_event_loop_is_replaced(says: str) -> None:
+    """The transport gives it up when it fails. If the next attempt fails too, the error says why."""
+    requests: list[httpx.Request] = []
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        if len(requests) % 3:
+            raise RuntimeError(says)
+        return httpx.Response(200, json=SIGNED_IN)
+
+    transport = httpx.MockTransport(answer)
+    with pytest.raises(TransportError) as caught:
+        async_sign_in(transport, retries=1)
+    assert str(caught.value) == "the connection belongs to another event loop or process"
+    assert caught.value.attempts == 2
+    async_sign_in(transport, retries=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -324,12 +325,14 @@ def test_retry_after_is_read_as_seconds(answering: Answering, status: int, heade
     assert caught.value.retry_after == seconds
 
 
-def test_retry_after_may_be_a_date_to_come(answering: Answering) -> None:
-    """Its seconds are those from now."""
+@pytest.mark.usefixtures("tokyo")
+@pytest.mark.parametrize("zone", ["00:00:00 GMT", "00:00:00 -0000", "05:00:00 +0500"])
+def test_retry_after_may_be_a_date_to_come(answering: Answering, zone: str) -> None:
+    """Its seconds are those from now, wherever this machine is."""
     with pytest.raises(ServerError) as caught:
-        answering(503, headers={"retry-after": "Fri, 01 Jan 2100 00:00:00 GMT"}).auth_with_token("token")
-    assert caught.value.retry_after is not None
-    assert caught.value.retry_after > 1e9
+        answering(503, headers={"retry-after": f"Fri, 01 Jan 2100 {zone}"}).auth_with_token("token")
+    seconds = (datetime(2100, 1, 1, tzinfo=UTC) - datetime.now(UTC)).total_seconds()
+    assert caught.value.retry_after == pytest.approx(seconds, abs=60)
 
 
 def test_values_are_sent_as_they_are() -> None:

@@ -23,6 +23,7 @@ from .conftest import SIGNED_IN, Recorder
         ("http://127.0.0.1:8090/", "http://127.0.0.1:8090"),
         ("https://host/bosbase/", "https://host/bosbase"),
         ("https://host/bosbase", "https://host/bosbase"),
+        ("https://host/bosbase//a/..", "https://host/bosbase"),
         ("http://[::1]:8090", "http://[::1]:8090"),
         ("https://b\u00fccher.example", "https://xn--bcher-kva.example"),
         ("https://my_host-1.example", "https://my_host-1.example"),
@@ -307,6 +308,20 @@ def test_an_mfa_id_travels_in_the_body(recorder: Recorder, users: Collection) ->
     users.auth_with_token("tok", mfa_id="id")
     assert recorder.requests[0].content == b'{"token":"tok","mfaId":"id"}'
     assert not recorder.requests[0].url.query
+
+
+def test_an_async_sign_in_takes_the_same_arguments(recorder: Recorder) -> None:
+    """They reach the same places."""
+
+    async def main() -> None:
+        async with AsyncBosBase("http://localhost", transport=httpx.MockTransport(recorder)) as client:
+            await client.collection("users").auth_with_token("tok", mfa_id="id", expand="team", fields=["record.nick"])
+
+    anyio.run(main)
+    request = recorder.requests[0]
+    assert request.content == b'{"token":"tok","mfaId":"id"}'
+    assert request.url.params["expand"] == "team"
+    assert request.url.params["fields"].startswith("record.nick,")
 
 
 def test_a_timeout_of_one_call_is_that_calls_alone(recorder: Recorder, users: Collection) -> None:

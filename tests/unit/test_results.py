@@ -72,6 +72,7 @@ def test_a_member_that_is_left_out_or_of_another_type_has_its_default(members: d
     assert record.expand == {}
 
 
+@pytest.mark.usefixtures("tokyo")
 @pytest.mark.parametrize(
     ("text", "moment"),
     [
@@ -85,7 +86,7 @@ def test_a_member_that_is_left_out_or_of_another_type_has_its_default(members: d
     ],
 )
 def test_dates_are_aware_and_in_utc(text: str, moment: datetime | None) -> None:
-    """None if there is no readable date."""
+    """Wherever this machine is; None if there is no readable date."""
     created = Record({"created": text}).created
     assert created == moment
     assert created is None or created.tzinfo is UTC
@@ -135,6 +136,12 @@ def test_expires_at_is_the_jwts_exp() -> None:
     assert result.is_expired(leeway=200 * 365 * 86_400)
     assert result.is_expired(leeway=1e15)
     assert result.is_expired(leeway=math.inf)
+
+
+@pytest.mark.parametrize("length", range(12))
+def test_expires_at_is_read_whatever_the_jwts_length(length: int) -> None:
+    """Base64 without padding has any length."""
+    assert AuthResult(jwt({"exp": 0, "x": "x" * length}), Record({})).expires_at == datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,12 @@ from email.utils import format_datetime
 from statistics import mean
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
 from bosbase_wrapper import (
+    AsyncBosBase,
     AuthResult,
     BosBase,
     BosBaseError,
@@ -68,6 +70,17 @@ def test_any_other_status_is_final(status: int) -> None:
     outcome = server.sign_in()
     assert isinstance(outcome, BosBaseError)
     assert (outcome.attempts, len(server.requests)) == (1, 1)
+
+
+def test_a_call_is_sent_again_twice_by_default() -> None:
+    """By both clients."""
+    servers = [Scripted(*[httpx.Response(503, headers=AT_ONCE)] * 9) for _ in range(2)]
+    transports = [httpx.MockTransport(server) for server in servers]
+    with pytest.raises(ServerError):
+        BosBase("http://localhost", transport=transports[0]).collection("users").auth_with_token("tok")
+    with pytest.raises(ServerError):
+        anyio.run(AsyncBosBase("http://localhost", transport=transports[1]).collection("users").auth_with_token, "tok")
+    assert [len(server.requests) for server in servers] == [3, 3]
 
 
 @pytest.mark.parametrize("retries", [0, 1, 3])

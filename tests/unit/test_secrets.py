@@ -16,7 +16,7 @@ from bosbase_wrapper import (
     UnexpectedResponseError,
     ValidationError,
 )
-from bosbase_wrapper._redaction import Redactor
+from bosbase_wrapper._redaction import Redactor, RequestFields
 
 PASSWORD, TOKEN = 'pä"ss<word>&/', "my-app-token"
 
@@ -65,6 +65,19 @@ def test_what_libraries_leave_as_it_is(written: str) -> None:
     assert message_of(f"invalid {written}.", token="a b!$c'%\\") == "invalid ***."
 
 
+@pytest.mark.parametrize(
+    "written", ["a b/c?d", "a%20b%2Fc%3Fd", "a%20b/c%3Fd", "a+b%2Fc%3Fd", "a%20b%2fc%3fd", "a%20b%2Fc%3fd"]
+)
+def test_a_secret_is_hidden_in_a_url_and_in_a_form(written: str) -> None:
+    """With a slash that is escaped or not, a space as `+`, and escapes in either case."""
+    assert message_of(f"invalid {written}!", password="a b/c?d") == "invalid ***!"
+
+
+def test_a_plus_stands_for_a_space_alone() -> None:
+    """Another text stays readable."""
+    assert message_of("invalid a+b!", password="a/b") == "invalid a+b!"
+
+
 def test_names_and_values_of_data_are_hidden_too() -> None:
     """At any depth of the parameters; what is no text stays."""
     part = {"code": TOKEN, "message": f"no {PASSWORD}", "params": {TOKEN: [1, None, {PASSWORD: f"x{TOKEN}"}], "max": 5}}
@@ -78,6 +91,7 @@ def test_names_and_values_of_data_are_hidden_too() -> None:
 def test_the_longer_of_two_secrets_is_hidden_first() -> None:
     """So that nothing of it stays where it begins with the other."""
     assert message_of("secret-and-more", password="secret", token="secret-and-more") == "***"
+    assert message_of("a-secret-b", password="secret", token="a-secret-b") == "***"
 
 
 @pytest.mark.parametrize(
@@ -110,6 +124,11 @@ def test_an_mfa_id_and_an_authorization_are_secrets_too() -> None:
     """Of the calls that they are given to."""
     said = message_of("mfa-1234 jwt-1234 Bearer", mfa_id="mfa-1234", headers={"Authorization": "Bearer jwt-1234"})
     assert said == "*** *** Bearer"
+
+
+def test_an_authorization_of_one_word_is_a_secret_too() -> None:
+    """PocketBase takes the JWT as it is."""
+    assert message_of("jwt-1234 is wrong", headers={"Authorization": "jwt-1234"}) == "*** is wrong"
 
 
 def test_an_email_is_none() -> None:
@@ -158,11 +177,13 @@ def test_a_url_that_is_too_long_is_refused_without_the_body(options: Any) -> Non
     users = BosBase("http://localhost", transport=httpx.MockTransport(lambda _: httpx.Response(500))).collection(
         "users"
     )
-    with pytest.raises(ConfigurationError, match="too long") as caught:
+    with pytest.raises(ConfigurationError) as caught:
         users.auth_with_token(TOKEN, **options)
+    assert str(caught.value) == "the URL is too long: shorten the collection's name, expand, fields or query"
     assert (caught.value.attempts, caught.value.__context__) == (0, None)
 
 
 def test_what_hides_shows_nothing_itself() -> None:
     """It stands in frames while a server's text is read."""
     assert repr(Redactor([TOKEN])) == "Redactor()"
+    assert repr(RequestFields(email="a@b.c", password=PASSWORD)) == "RequestFields(email, password)"

@@ -163,7 +163,8 @@ WHOLE: dict[str, Any] = {"token": "a.b.c", "record": {}, "meta": {}}
         *(json.dumps({**WHOLE, name: value}).encode() for name in ("record", "meta") for value in (0, "x")),
         *(json.dumps({name: WHOLE[name] for name in WHOLE if name != left}).encode() for left in WHOLE),
     ],
-    ids=lambda content: repr(content[:24]),
+    # pytest escapes a backslash again each time that it collects, and mutmut collects more than once.
+    ids=lambda content: repr(content[:24]).replace("\\", "/"),
 )
 def test_a_file_that_holds_no_session_is_as_if_there_were_none(path: Path, content: bytes) -> None:
     """With a warning that shows nothing of it."""
@@ -195,6 +196,56 @@ def test_what_is_no_regular_file_is_neither_read_nor_waited_for(path: Path) -> N
     with pytest.raises(OSError, match="directory"):
         store.save(session())
     assert [entry.name for entry in path.parent.iterdir()] == ["session.json"]
+
+
+def refusals(path: Path) -> tuple[str, str]:
+    """What the warning of a load and the error of a save say."""
+    store = FileAuthStore(path)
+    with pytest.warns(UserWarning, match="session is not used") as warned:
+        assert store.load() is None
+    with pytest.raises(OSError, match="Errno") as caught:
+        store.save(session())
+    return str(warned[0].message), str(caught.value)
+
+
+def test_what_a_refusal_says(path: Path) -> None:
+    """It is an error of the system with our words: which file or folder, and what helps."""
+    os.mkfifo(path, 0o600)
+    said = f"[Errno 22] it is not a regular file: '{path}'"
+    assert refusals(path) == (f"the stored session is not used: {said}", said)
+    path.parent.chmod(0o777)
+    reason = "others can write to the folder of the session or own it: use a private subfolder (mode 700)"
+    said = f"[Errno 1] {reason}: '{path.parent}'"
+    assert refusals(path) == (f"the stored session is not used: {said}", said)
+
+
+def test_what_the_warning_of_a_file_says(path: Path) -> None:
+    """The same, for a file that others can read."""
+    FileAuthStore(path).save(session())
+    path.chmod(0o644)
+    with pytest.warns(UserWarning, match="the stored session is not used") as warned:
+        assert FileAuthStore(path).load() is None
+    said = f"[Errno 1] others can read or write it, or own it (chmod 600 helps): '{path}'"
+    assert str(warned[0].message) == f"the stored session is not used: {said}"
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o711, 0o755])
+def test_a_folder_that_others_can_look_into_is_used(path: Path, mode: int) -> None:
+    """They cannot read the file, nor put another in its place."""
+    path.parent.chmod(mode)
+    FileAuthStore(path).save(session())
+    assert FileAuthStore(path).load() == session()
+
+
+@pytest.mark.parametrize(("size", "used"), [(4 * 1024 * 1024, True), (5 * 1024 * 1024, False)])
+def test_a_file_of_more_than_4_mib_is_not_read(path: Path, size: int, *, used: bool) -> None:
+    """No server sent such a session."""
+    text = json.dumps({**WHOLE, "meta": {"x": "?"}})
+    path.write_text(text.replace("?", "x" * (size - len(text) + 1)))
+    path.chmod(0o600)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert (FileAuthStore(path).load() is not None) is used
 
 
 def test_a_full_disk_leaves_the_session_that_was_there(path: Path) -> None:
@@ -273,7 +324,7 @@ def test_eight_processes_read_and_write_at_once(path: Path) -> None:
 @pytest.mark.parametrize("path", ["", "/", "."])
 def test_a_path_without_a_name_is_refused(path: str) -> None:
     """When the store is made."""
-    with pytest.raises(ConfigurationError, match="name a file"):
+    with pytest.raises(ConfigurationError, match=r"^path must name a file$"):
         FileAuthStore(path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
 import logging
@@ -226,6 +227,7 @@ def test_a_body_that_cannot_be_sent_twice_keeps_its_401(made: Callable[[], dict[
     [
         ("http://localhost/", "http://localhost:80/a", True),
         ("http://localhost/", "http://localhost/a/../b", True),
+        ("http://localhost/", "http://localhost/a/%2e%2e/b", True),
         ("https://localhost:443/base/", "https://LOCALHOST/base/a", True),
         ("https://localhost/base", "https://localhost/base", True),
         ("https://localhost/base", "https://localhost/base/?q=../..", True),
@@ -330,10 +332,11 @@ def test_every_waiting_caller_of_a_mfa_collection_gets_the_mfa_id(driver: Driver
     assert [error.mfa_id for error in errors if isinstance(error, MfaRequiredError)] == ["mfa1"] * 5
 
 
+@pytest.mark.parametrize("revoked", [False, True])
 @pytest.mark.parametrize("driver", [AIO, TRIO], ids=["asyncio", "trio"])
-def test_a_cancelled_sign_in_is_taken_over_by_one_who_waits(driver: Any) -> None:
-    """Neither an error nor a lock is left behind."""
-    server, hangs = Server(), True
+def test_a_cancelled_sign_in_is_taken_over_by_one_who_waits(driver: Any, revoked: bool) -> None:
+    """Neither an error nor a lock is left behind, by the first sign-in and by that after a 401."""
+    server, hangs = Server(), not revoked
 
     async def main() -> list[int]:
         began = anyio.Event()
@@ -350,12 +353,17 @@ def test_a_cancelled_sign_in_is_taken_over_by_one_who_waits(driver: Any) -> None
         async def get() -> None:
             found.append((await http.get(URL)).status_code)
 
+        nonlocal hangs
         bosbase = AsyncBosBase("http://localhost", transport=httpx.MockTransport(sign_in))
         auth = bosbase.collection("users").token_auth(TOKEN)
         async with (
             httpx.AsyncClient(transport=httpx.MockTransport(server.serve), auth=auth) as http,
             anyio.create_task_group() as group,
         ):
+            if revoked:
+                await http.get(URL)
+                server.revoke()
+                hangs = True
             leading = anyio.CancelScope()
 
             async def lead() -> None:
@@ -371,7 +379,7 @@ def test_a_cancelled_sign_in_is_taken_over_by_one_who_waits(driver: Any) -> None
         return found
 
     assert anyio.run(main, backend=driver.backend) == [200] * 10
-    assert len(server.sign_ins) == 1
+    assert len(server.sign_ins) == 1 + revoked
 
 
 def test_a_leader_that_is_interrupted_is_replaced_by_one_who_waits() -> None:
@@ -419,18 +427,24 @@ def test_an_error_of_the_network_after_the_sign_in_stays_httpxs() -> None:
         http.get(URL)
 
 
+@pytest.mark.parametrize("kind", [bosbase_wrapper.Collection, bosbase_wrapper.AsyncCollection])
+def test_the_leeway_is_a_minute(kind: Any) -> None:
+    """Where no other is asked for."""
+    assert inspect.signature(kind.token_auth).parameters["leeway"].default == 60
+
+
 @pytest.mark.parametrize("leeway", [-1, float("nan"), float("inf"), "60", True, None])
 def test_a_leeway_that_is_no_number_of_seconds_is_refused(leeway: Any) -> None:
     """When the TokenAuth is made."""
-    with pytest.raises(ConfigurationError, match="leeway"):
+    with pytest.raises(ConfigurationError, match=r"^leeway must be a number of seconds, 0 or more$"):
         THREADS.token_auth(Server(), leeway=leeway)
 
 
 def test_a_store_that_is_none_and_a_token_that_cannot_be_sent_are_refused(users: bosbase_wrapper.Collection) -> None:
     """When the TokenAuth is made; a path is easily taken for a store."""
-    with pytest.raises(ConfigurationError, match="load, save and clear"):
+    with pytest.raises(ConfigurationError, match=r"^store must have the methods load, save and clear$"):
         THREADS.token_auth(Server(), store="session.json")
-    with pytest.raises(ConfigurationError, match="load, save and clear"):
+    with pytest.raises(ConfigurationError, match=r"^store must have the methods load, save and clear$"):
         THREADS.token_auth(Server(), store=MemoryAuthStore)
     with pytest.raises(ConfigurationError, match="token"):
         users.token_auth("\ud800")
@@ -482,6 +496,7 @@ def test_a_sign_in_that_ends_after_clear_serves_its_own_request_alone() -> None:
     """It is not kept, and not stored."""
     store, server = MemoryAuthStore(), Server()
     auth = THREADS.token_auth(server, store=store)
+    auth.clear()
     server.on_sign_in = auth.clear
     assert statuses(THREADS.get(auth, server)) == {200}
     assert store.load() is None
@@ -526,6 +541,23 @@ def test_a_stored_session_is_used_without_a_sign_in(driver: Driver, collection: 
         200
     }
     assert server.sign_ins == []
+
+
+def test_a_store_is_read_once() -> None:
+    """Its session serves the requests that follow."""
+    loads: list[int] = []
+
+    class Counting(MemoryAuthStore):
+        def load(self) -> AuthResult | None:
+            loads.append(1)
+            return super().load()
+
+    server, held, store = Server(), session(), Counting()
+    store.save(held)
+    server.valid = {held.token}
+    auth = THREADS.token_auth(server, store=store)
+    assert statuses([*THREADS.get(auth, server), *THREADS.get(auth, server)]) == {200}
+    assert (len(loads), len(server.sign_ins)) == (1, 0)
 
 
 def test_a_stored_session_is_used_until_it_expires() -> None:
@@ -606,13 +638,16 @@ def test_a_store_that_fails_warns_and_the_request_goes_on(driver: Driver, error:
         auth.clear()
 
 
+ITSELF = "^a request of the sign-in itself must not be signed in with its TokenAuth$"
+
+
 def test_a_request_of_the_sign_in_itself_is_an_error_and_no_deadlock() -> None:
     """It would wait for the sign-in, which waits for it."""
     server = Server()
 
     class Store(MemoryAuthStore):
         def load(self) -> AuthResult | None:
-            with client(auth, server) as http, pytest.raises(ConfigurationError, match="sign-in itself"):
+            with client(auth, server) as http, pytest.raises(ConfigurationError, match=ITSELF):
                 http.get(URL)
             return None
 
@@ -630,7 +665,7 @@ def test_the_same_in_a_task(backend: str) -> None:
     async def main() -> None:
         async def sign_in(request: httpx.Request) -> httpx.Response:
             async def inner() -> None:
-                with pytest.raises(ConfigurationError, match="sign-in itself"):
+                with pytest.raises(ConfigurationError, match=ITSELF):
                     await http.get(URL)
 
             async with anyio.create_task_group() as group:
@@ -665,13 +700,16 @@ def test_the_wrong_pairing_is_an_error_that_says_which_to_use() -> None:
 
     async def main() -> None:
         async with httpx.AsyncClient(transport=httpx.MockTransport(server), auth=THREADS.token_auth(server)) as http:
-            with pytest.raises(ConfigurationError, match=r"TokenAuth is for httpx.Client: use AsyncBosBase"):
+            with pytest.raises(ConfigurationError) as wrong:
                 await http.get(URL)
+        assert str(wrong.value) == (
+            "TokenAuth is for httpx.Client: use AsyncBosBase and its token_auth for AsyncClient"
+        )
 
     anyio.run(main)
-    wrong = pytest.raises(ConfigurationError, match=r"AsyncTokenAuth is for httpx.AsyncClient: use BosBase")
-    with client(AIO.token_auth(server), server) as http, wrong:
+    with client(AIO.token_auth(server), server) as http, pytest.raises(ConfigurationError) as wrong:
         http.get(URL)
+    assert str(wrong.value) == "AsyncTokenAuth is for httpx.AsyncClient: use BosBase and its token_auth for Client"
     assert server.requests == server.sign_ins == []
 
 

@@ -59,3 +59,10 @@ def test_the_reason_of_the_system() -> None:
     chained.__cause__ = OSError(inner)
     assert str(raised(chained)) == "no connection: [Errno 111] Connection refused"
     assert str(raised(httpx.ConnectError(""))) == "no connection: "
+
+
+def test_a_reason_without_words() -> None:
+    """Some errors of the system have none."""
+    chained = httpx.ConnectError("x")
+    chained.__cause__ = OSError()
+    assert str(raised(chained)) == "no connection: "

@@ -34,8 +34,14 @@ ENVELOPE: dict[str, Any] = {"data": {}, "message": "No.", "status": 402}
         (403, {"json": {"data": {}, "message": "No.", "status": 403}}, "403 No."),
         (
             400,
-            {"json": {"data": {"a": {"code": "c", "message": "m"}}, "message": "Bad.", "status": 400}},
-            "400 Bad.\n  a: m (c)",
+            {
+                "json": {
+                    "data": {"a": {"code": "c", "message": "m"}, "b": {"code": "d", "message": "n"}},
+                    "message": "Bad.",
+                    "status": 400,
+                }
+            },
+            "400 Bad.\n  a: m (c)\n  b: n (d)",
         ),
         (
             404,
@@ -43,10 +49,18 @@ ENVELOPE: dict[str, Any] = {"data": {}, "message": "No.", "status": 402}
             f"404 The requested resource wasn't found. ({LACKS})",
         ),
         (503, {"content": b""}, "503"),
-        (
-            300,
-            {"headers": {"location": "http://[::1"}},
-            f"unexpected response with status 300 (no content type): {REDIRECT.format('')}",
+        *(
+            (
+                status,
+                {"headers": {"location": location}},
+                f"unexpected response with status {status} (no content type): {text}",
+            )
+            for status, location, text in [
+                (300, "http://[::1", REDIRECT.format("")),
+                (300, "mailto:admin@example.com", REDIRECT.format("")),
+                (399, "/elsewhere", REDIRECT.format(" to http://localhost")),
+                (400, "/elsewhere", NOT_KNOWN),
+            ]
         ),
         *(
             (
@@ -80,6 +94,7 @@ def test_what_a_rotation_says(users: Collection) -> None:
     """A half-way one, and one that changes nothing."""
     half_way = "the rotation stopped half-way: the old token is still bound, the new one (error.new_token) is or may be"
     assert str(TokenRotationError("canary")) == half_way
+    assert TokenRotationError("canary").attempts == 0
     with pytest.raises(BosBaseError) as caught:
         users.rotate_custom_token("e", "p", "same", "same")
     assert str(caught.value) == "new must differ from old"
