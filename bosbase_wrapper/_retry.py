@@ -43,7 +43,7 @@ def delay_before_next(outcome: Reply | TransportError, attempt: int, *, single_u
 def retry_after(headers: httpx.Headers) -> float | None:
     """Return the seconds that Retry-After asks for, as a number or as an HTTP date; None if it asks for nothing."""
     text = headers.get("retry-after", "")
-    if re.fullmatch(r"[0-9]{1,300}(\.[0-9]+)?", text, re.ASCII):
+    if re.fullmatch(r"[0-9]{1,300}(\.[0-9]+)?", text):
         return float(text)
     moment = parsed_date(text)
     seconds = 0.0 if moment is None else (moment - datetime.now(UTC)).total_seconds()

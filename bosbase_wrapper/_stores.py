@@ -126,7 +126,7 @@ class FileAuthStore:
                 raise PermissionError(
                     errno.EPERM, "others can read or write it, or own it (chmod 600 helps)", str(self._path)
                 )
-            return opened.read(_MAX_BYTES + 1)
+            return opened.read(_MAX_BYTES)  # of a longer file this is no JSON
 
     def _write(self, path: Path, session: bytes) -> None:
         with open(path, "xb", opener=_open_carefully) as opened:
