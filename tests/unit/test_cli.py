@@ -40,9 +40,9 @@ def refusal(status: int, message: str = "No.", **data: object) -> Script:
 
 
 def in_turn(*scripts: Script) -> Script:
-    """Answers each request with the next script."""
+    """Answers each request with the next script. An interrupted command may send more: their connections close."""
     left = iter(scripts)
-    return lambda connection: next(left)(connection)
+    return lambda connection: next(left, bool)(connection)
 
 
 @pytest.fixture(autouse=True)
