@@ -168,7 +168,7 @@ def test_what_the_caller_gave_works_or_raises_an_error_of_ours(
     server: RawServer, given: Callable[[], dict[str, Any]], backends: tuple[str, str]
 ) -> None:
     """Its connections belong to the event loop that made them."""
-    client = AsyncBosBase(server.url, **given())
+    client = AsyncBosBase(server.url, retries=0, **given())
     users = client.collection("users")
     assert isinstance(anyio.run(users.auth_with_token, "tok", backend=backends[0]), AuthResult)
     for _ in range(3):
@@ -195,7 +195,7 @@ def test_a_client_that_its_owner_has_used_in_another_loop(server: RawServer, bac
 @pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
 def test_the_same_while_the_first_loop_is_open(server: RawServer, given: Callable[[], dict[str, Any]]) -> None:
     """As with two loops in turn."""
-    users = AsyncBosBase(server.url, **given()).collection("users")
+    users = AsyncBosBase(server.url, retries=0, **given()).collection("users")
     loops = [asyncio.new_event_loop() for _ in range(2)]
     for loop in (*loops, *loops):
         with contextlib.suppress(BosBaseError):
