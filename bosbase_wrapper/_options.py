@@ -174,7 +174,7 @@ def merged_headers(common: httpx.Headers, own: Mapping[str, str] | None) -> http
 
 def _headers(value: Mapping[str, str] | None, refused: frozenset[str]) -> dict[str, str]:
     checked: dict[str, str] = {}
-    for name, content in _mapping("headers", value).items():
+    for name, content in _mapping("headers", {} if value is None else value).items():
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
             raise ConfigurationError("a header's name must be a str of letters, digits and -")
         if name.lower() in refused:
@@ -187,9 +187,9 @@ def _headers(value: Mapping[str, str] | None, refused: frozenset[str]) -> dict[s
 
 def body(value: Mapping[str, Any] | None) -> dict[str, Any]:
     """Check fields to add to the JSON body of a call."""
+    if value is None:
+        return {}
     fields = dict(_mapping("body", value))
-    if not fields:
-        return fields
     _refuse("body", fields, REQUEST_FIELDS)
     try:
         json.dumps(fields, allow_nan=False, ensure_ascii=False).encode()
@@ -203,6 +203,8 @@ def body(value: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def query(value: Query | None) -> list[tuple[str, QueryValue]]:
     """Check parameters to add to the URL of a call, and return them as pairs. A sequence repeats its name."""
+    if value is None:
+        return []
     parameters = _mapping("query", value)
     _refuse("query", parameters, REQUEST_FIELDS | SECRET_FIELDS | QUERY_PARAMETERS)
     # As a mapping, httpx.QueryParams shows only the first value of a name.
@@ -216,10 +218,10 @@ def query(value: Query | None) -> list[tuple[str, QueryValue]]:
     return pairs
 
 
-def _mapping(name: str, value: Mapping[str, Any] | None) -> Mapping[Any, Any]:
-    if value is not None and not isinstance(value, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+def _mapping(name: str, value: Mapping[str, Any]) -> Mapping[Any, Any]:
+    if not isinstance(value, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
         raise ConfigurationError(f"{name} must be a mapping")
-    return value or {}
+    return value
 
 
 def _refuse(name: str, given: Mapping[Any, Any], own: frozenset[str]) -> None:

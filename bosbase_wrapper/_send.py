@@ -33,6 +33,9 @@ H = TypeVar("H", httpx.Client, httpx.AsyncClient)
 
 logger: Final = logging.getLogger("bosbase_wrapper")
 
+# None would let httpx look for credentials in the URL, for each request.
+_NO_AUTH: Final = httpx.Auth()
+
 # How asyncio, trio and anyio say that something belongs to an event loop that does not run here.
 _OTHER_LOOP: Final = re.compile(r"\bloop\b|async context")
 
@@ -175,7 +178,7 @@ class SyncSender(Sender[httpx.Client]):
 
     async def send(self, request: httpx.Request, seconds: float | None) -> Reply:
         deadline = float("inf") if seconds is None else time.monotonic() + seconds
-        response = self._http().send(request, stream=True, auth=None, follow_redirects=False)
+        response = self._http().send(request, stream=True, auth=_NO_AUTH, follow_redirects=False)
         with closing(response):
             if response.is_stream_consumed:
                 # A mock or an event hook has read the response, and httpx has decoded it.
@@ -232,7 +235,7 @@ class AsyncSender(Sender[httpx.AsyncClient]):
         response: httpx.Response | None = None
         body = bytearray()
         with anyio.move_on_after(seconds) as scope:
-            response = await http.send(request, stream=True, auth=None, follow_redirects=False)
+            response = await http.send(request, stream=True, auth=_NO_AUTH, follow_redirects=False)
             async with aclosing(response):
                 if response.is_stream_consumed:
                     return Reply(response.status_code, response.headers, response.content)
