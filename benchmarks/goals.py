@@ -89,7 +89,7 @@ def _of_cpu(results: Results) -> list[Goal]:
         Goal("the same over FastTransport / httpx.Client", cpu_ratio(live, who.OURS_FAST, who.HTTPX), 0.55),
         Goal("CPU of a login, BosBase / official SDK", cpu_ratio(live, who.OURS, who.SDK), 0.45),
         Goal("CPU of a login without a network, BosBase / httpx.Client", cpu_ratio(quiet, who.OURS, who.HTTPX), 0.65),
-        Goal("the same, AsyncBosBase / httpx.AsyncClient", cpu_ratio(quiet, who.OURS_ASYNC, who.ASYNC_HTTPX), 0.8),
+        Goal("the same, AsyncBosBase / httpx.AsyncClient", cpu_ratio(quiet, who.OURS_ASYNC, who.ASYNC_HTTPX), 0.75),
         Goal("CPU of a request signed by TokenAuth / with a fixed header", signed, 1.05),
     ]
 
