@@ -44,7 +44,9 @@ def serving(monkeypatch: pytest.MonkeyPatch, bosbase_url: str) -> Generator[http
         assert thread.is_alive()
         time.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+    # httpx's pool for threads now and then closes a connection that another thread has just taken: let it close none.
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=None)
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, limits=limits) as client:
         yield client
     server.should_exit = True
     thread.join(30)

@@ -103,7 +103,7 @@ class Threads:
                 return error
 
         if number > 1:
-            server.on_sign_in = lambda: time.sleep(0.2)  # time for all others to come and wait
+            server.on_sign_in = lambda: time.sleep(0.5)  # time for all others to come and wait
         with httpx.Client(transport=httpx.MockTransport(server), auth=auth) as http, ThreadPoolExecutor(number) as pool:
             return list(pool.map(get, range(number)))
 
