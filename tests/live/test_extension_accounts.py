@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import sqlite3
-import statistics
 import subprocess
 import time
 from collections.abc import Iterator
@@ -189,13 +188,13 @@ def test_an_unknown_email_takes_as_long_as_a_wrong_password(make: MakeAccount, a
             field["cost"] = 11
     account.server.api("PATCH", f"/api/collections/{account.collection}", {"fields": definition["fields"]})
     times: dict[str, list[float]] = {account.email: [], "nobody@example.com": []}
-    for _ in range(5):
+    for _ in range(7):
         for email, found in times.items():
             begin = time.perf_counter()
             refused = account.change(action, "t", email=email, password=password)
             found.append(time.perf_counter() - begin)
             assert refused.status_code == 400
-    known, unknown = (statistics.median(found) for found in times.values())
+    known, unknown = (min(found) for found in times.values())  # the least disturbed
     assert 0.5 < unknown / known < 2
 
 
