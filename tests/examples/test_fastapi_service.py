@@ -37,7 +37,8 @@ async def open_route() -> dict[str, str]:
 def serving(monkeypatch: pytest.MonkeyPatch, bosbase_url: str) -> Generator[httpx.Client]:
     """Run the service against `bosbase_url`, and give a client of it."""
     monkeypatch.setenv("BOSBASE_URL", bosbase_url)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, log_level="debug"))
+    config = uvicorn.Config(app, port=0, log_config=None, log_level="debug", timeout_keep_alive=60)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
