@@ -64,23 +64,19 @@ class Redactor:
 
 
 def _patterns(secret: str) -> list[str]:
+    """Return patterns of a secret. Those of escaped forms come first, since such a form may begin with the secret."""
     escaped = json.dumps(secret, ensure_ascii=False)[1:-1]
-    texts = {secret, escaped, escaped.translate(_GO_ESCAPES), json.dumps(secret)[1:-1]}
-    patterns = [*map(re.escape, texts), "".join(map(_in_url, secret)), "".join(map(_in_html, secret))]
+    in_json = {escaped, escaped.translate(_GO_ESCAPES), json.dumps(secret)[1:-1]} - {secret}
+    longest_first = sorted(in_json, key=len, reverse=True)
+    patterns = [*map(re.escape, longest_first), "".join(map(_in_url_or_html, secret))]
     return patterns if len(secret) > _SHORT else [rf"(?<!\w)(?:{pattern})(?!\w)" for pattern in patterns]
 
 
-def _in_url(character: str) -> str:
-    """Return a pattern of a character in a URL or a form. Which ones are escaped there differs by library."""
-    escaped = quote(character, safe="")
-    if escaped == character:
+def _in_url_or_html(character: str) -> str:
+    """Return a pattern of a character, escaped or not. Which ones are escaped differs by library."""
+    percent = quote(character, safe="")
+    if percent == character:
         return re.escape(character)
-    plus = r"|\+" if character == " " else ""
-    return rf"(?:{re.escape(character)}|(?i:{escaped}){plus})"
-
-
-def _in_html(character: str) -> str:
-    escaped = html.escape(character)
-    if escaped == character:
-        return re.escape(character)
-    return rf"(?:{re.escape(character)}|{escaped}|&#{ord(character)};)"
+    plus = [r"\+"] if character == " " else []
+    texts = [html.escape(character), f"&#{ord(character)};", character]
+    return f"(?:{'|'.join([f'(?i:{percent})', *plus, *map(re.escape, texts)])})"

@@ -73,6 +73,15 @@ def test_a_secret_is_hidden_in_a_url_and_in_a_form(written: str) -> None:
     assert message_of(f"invalid {written}!", password="a b/c?d") == "invalid ***!"
 
 
+@pytest.mark.parametrize(
+    ("token", "written"),
+    [("token\\", "token\\\\"), ("token%", "token%25"), ("token&", "token&amp;"), ("token<", "token\\u003c")],
+)
+def test_nothing_is_left_of_an_escape_at_the_end(token: str, written: str) -> None:
+    """Although the secret itself is the begin of the escaped one."""
+    assert message_of(f"invalid {written}!", token=token) == "invalid ***!"
+
+
 def test_a_plus_stands_for_a_space_alone() -> None:
     """Another text stays readable."""
     assert message_of("invalid a+b!", password="a/b") == "invalid a+b!"
