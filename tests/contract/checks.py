@@ -88,13 +88,13 @@ def no_secret_comes_back(state: State, response: Response, case: Case) -> None:
     assert sessions <= (response.status_code == 200), "a response that is not a session contains a JWT"
 
 
-# Hypothesis tries words of the code as values, so an mfaId may be the name of a field or of a header.
-_NAMES: Final = frozenset(re.findall(r'"(\w+)":', json.dumps(DOCUMENT, default=str)))
-
-
 def secrets_of(case: Case) -> list[str]:
     """The secrets of the request."""
     return [text(case, name) for name in SECRET_FIELDS]
+
+
+# Hypothesis tries words of the code as values, so an mfaId may be the name of a field.
+_NAMES: Final = frozenset(re.findall(r'"(\w+)":', json.dumps(DOCUMENT, default=str)))
 
 
 def _forms(secret: str) -> tuple[str, ...]:

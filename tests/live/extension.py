@@ -113,6 +113,12 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def bindings_in(data: Path) -> int:
+    """The number of bindings."""
+    with closing(sqlite3.connect(data / "data.db", timeout=30)) as database:
+        return int(database.execute("SELECT count(*) FROM _token_bindings").fetchone()[0])
+
+
 def add_bindings(data: Path, account: Account, count: int) -> list[str]:
     """Bind tokens to an account without a call for each, and return them."""
     tokens = [unique("token") for _ in range(count)]

@@ -26,6 +26,7 @@ from .extension import (
     activity,
     add_bindings,
     assert_refused,
+    bindings_in,
     unique,
     wait_until,
 )
@@ -37,12 +38,6 @@ def without_extension(data: Path, sql: str) -> None:
     """Change accounts as PocketBase does without the extension: it knows nothing of bindings."""
     with closing(sqlite3.connect(data / "data.db", timeout=30)) as database, database:
         database.executescript(sql)
-
-
-def bindings_in(data: Path) -> int:
-    """The number of bindings."""
-    with closing(sqlite3.connect(data / "data.db", timeout=30)) as database:
-        return int(database.execute("SELECT count(*) FROM _token_bindings").fetchone()[0])
 
 
 def stock(data: Path) -> contextlib.AbstractContextManager[str]:

@@ -16,7 +16,18 @@ import pytest
 
 from bosbase_wrapper.server import LiveServer
 
-from .extension import FORM, JSON, PASSWORD, UNKNOWN, Account, activity, add_bindings, assert_refused, wait_until
+from .extension import (
+    FORM,
+    JSON,
+    PASSWORD,
+    UNKNOWN,
+    Account,
+    activity,
+    add_bindings,
+    assert_refused,
+    bindings_in,
+    wait_until,
+)
 
 pytestmark = pytest.mark.untraced
 
@@ -64,12 +75,6 @@ def age(data: Path, seconds: float) -> None:
         )
 
 
-def count(data: Path) -> int:
-    """The number of bindings."""
-    with closing(sqlite3.connect(data / "data.db", timeout=30)) as database:
-        return int(database.execute("SELECT count(*) FROM _token_bindings").fetchone()[0])
-
-
 def test_a_binding_that_is_too_old(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, http: httpx.Client) -> None:
     """It is refused like an unknown token. It can be bound again, and unbound."""
     monkeypatch.setenv("BOSBASE_TOKENS_MAX_AGE", "3600")
@@ -83,7 +88,7 @@ def test_a_binding_that_is_too_old(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         account.bound(token)
         assert account.login(token).status_code == 200
         assert account.change("unbind-token", other).status_code == 204
-        assert count(tmp_path) == 1
+        assert bindings_in(tmp_path) == 1
 
 
 @pytest.mark.parametrize("updated", ["", "no date", None])
@@ -100,7 +105,7 @@ def test_a_binding_of_unknown_age(
             database.execute("UPDATE _token_bindings SET updated = ?", (updated,))
         assert_refused(account.login(token), 400, UNKNOWN)
         account.server.api("POST", "/api/crons/bosbase_tokens_unusable")
-        wait_until(lambda: count(tmp_path) == 0)
+        wait_until(lambda: bindings_in(tmp_path) == 0)
 
 
 def test_a_daily_job_removes_what_is_too_old(
@@ -113,7 +118,7 @@ def test_a_daily_job_removes_what_is_too_old(
         age(tmp_path, 4000)
         kept = account.bound()
         account.server.api("POST", "/api/crons/bosbase_tokens_unusable")
-        wait_until(lambda: count(tmp_path) == 1)
+        wait_until(lambda: bindings_in(tmp_path) == 1)
         assert account.login(kept).status_code == 200
         assert "removed bindings that cannot sign in any more" in activity(account.server)
 
@@ -125,7 +130,7 @@ def test_without_a_limit_no_binding_is_too_old(tmp_path: Path, http: httpx.Clien
         age(tmp_path, 1e9)
         account.server.api("POST", "/api/crons/bosbase_tokens_unusable")
         assert account.login(token).status_code == 200
-        assert count(tmp_path) == 1
+        assert bindings_in(tmp_path) == 1
 
 
 def test_binding_is_refused_with_mfa(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, http: httpx.Client) -> None:
