@@ -1,7 +1,5 @@
 """Measure, and write the results into a folder: `python -m benchmarks [--quick] FOLDER`."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

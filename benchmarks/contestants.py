@@ -1,7 +1,5 @@
 """The clients that are measured: each gives a function that signs in once, over connections that it keeps."""
 
-from __future__ import annotations
-
 import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator

@@ -1,7 +1,5 @@
 """The goals, and what was measured."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final
 

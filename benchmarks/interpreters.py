@@ -1,7 +1,5 @@
 """Measurements in processes of their own: imports, memory, and the generator."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Measure contestants in rounds: each has its turn in each round, so that whatever disturbs one disturbs the others."""
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import random

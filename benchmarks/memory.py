@@ -1,7 +1,5 @@
 """A process that signs in many times, then makes and closes many clients, and prints its growth: `[MiB, MiB]`."""
 
-from __future__ import annotations
-
 import gc
 import json
 import os

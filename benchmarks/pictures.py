@@ -1,7 +1,5 @@
 """The results as pictures: SVG, for a light page and for a dark one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final

@@ -1,7 +1,5 @@
 """The scenes: each gives the samples of all contestants."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor

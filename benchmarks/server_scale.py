@@ -4,8 +4,6 @@ Most figures are ratios of calls that run side by side, so they hold on a slow m
 authAlert is off: it writes at each sign-in, and which call came first would decide the ratio.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import sqlite3

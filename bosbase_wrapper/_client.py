@@ -1,7 +1,5 @@
 """`BosBase` and `AsyncBosBase`: two thin shells over a `Sender`."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, Self, TypeVar, cast

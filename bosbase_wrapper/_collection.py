@@ -1,7 +1,5 @@
 """The calls of one auth collection: `Collection` and `AsyncCollection`, two thin shells."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, Generic, TypedDict, TypeVar, Unpack

@@ -23,8 +23,6 @@ BosBaseError
 No error shows a password, a custom token, a JWT or an mfa id in its `str`, `repr`, `args` or traceback.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -47,7 +45,7 @@ class FieldError:
     params: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-def _without_init(cls: type[BosBaseError], text: str) -> BosBaseError:
+def _without_init(cls: type["BosBaseError"], text: str) -> "BosBaseError":
     return cls.__new__(cls, text)
 
 

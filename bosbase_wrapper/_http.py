@@ -1,7 +1,5 @@
 """Makes the httpx clients that a BosBase client sends over, and explains trouble that the environment causes them."""
 
-from __future__ import annotations
-
 import os
 import ssl
 from collections.abc import Callable, Sequence

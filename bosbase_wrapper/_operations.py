@@ -6,8 +6,6 @@ sync and async share all of it.
 # Only the generated `_get_kwargs` knows the method and the path of an operation.
 # pyright: reportPrivateUsage=false
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 No error repeats a value, since it may be a secret.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import json
 import re

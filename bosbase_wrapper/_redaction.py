@@ -6,8 +6,6 @@ name, or in an object whose repr hides it (`RequestFields`, `Call`). A public me
 (`mfa_id`, `old`, `new`) as soon as it is in a `RequestFields`.
 """
 
-from __future__ import annotations
-
 import html
 import json
 import re

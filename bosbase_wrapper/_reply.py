@@ -1,7 +1,5 @@
 """What one attempt of a call ends in: a `Reply`, or a `TransportError` if no response could be read."""
 
-from __future__ import annotations
-
 import ssl
 import zlib
 from collections.abc import Callable

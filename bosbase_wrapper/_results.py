@@ -1,7 +1,5 @@
 """What a sign-in returns: the JWT and the account's record."""
 
-from __future__ import annotations
-
 import base64
 import json
 import time

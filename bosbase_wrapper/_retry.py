@@ -4,8 +4,6 @@ The rules are this module: a `Retry-After` that is followed or ends the call, no
 an mfa id only if no connection was made. A retry library would need a callback for each of them.
 """
 
-from __future__ import annotations
-
 import random
 import re
 from datetime import UTC, datetime

@@ -4,8 +4,6 @@
 coroutines of a `SyncSender` block instead of suspending, so one step runs them to their end.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import re

@@ -1,7 +1,5 @@
 """Where `TokenAuth` keeps a session: the protocol `AuthStore` and two stores."""
 
-from __future__ import annotations
-
 import errno
 import glob
 import json

@@ -4,8 +4,6 @@ An interruption, as by Ctrl-C, is an exception anywhere in the main thread. Insi
 for ever, and a clean-up would wait for it. Programs that clean up after an interruption call httpx in another thread.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Thread

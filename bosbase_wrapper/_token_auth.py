@@ -3,8 +3,6 @@
 The sign-in is an ordinary call of the BosBase client. All that is decided here is when to sign in, and who does it.
 """
 
-from __future__ import annotations
-
 import math
 import threading
 import time

@@ -1,7 +1,5 @@
 """Generates custom tokens. Leak scanners can find them, and a checksum shows typing errors."""
 
-from __future__ import annotations
-
 import re
 import secrets
 import string

@@ -10,8 +10,6 @@ They keep no cookies, follow no redirects, use no proxy, and raise the errors th
 docs/fast.md says where they differ from httpx's own.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import ssl

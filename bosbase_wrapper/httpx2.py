@@ -1,7 +1,5 @@
 """Sign the requests of httpx2 clients in. Needs the package httpx2."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncGenerator, Generator
 from typing import Any
 

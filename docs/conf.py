@@ -1,7 +1,5 @@
 """Sphinx's settings for the documentation. `make docs` builds it."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import sys

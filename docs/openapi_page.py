@@ -1,7 +1,5 @@
 """The page of the HTTP API, as Markdown, from openapi.yaml."""
 
-from __future__ import annotations
-
 import html
 import json
 import re

@@ -1,7 +1,5 @@
 """The built site. `make docs` builds it and runs these tests; they look at it in a Chromium if there is one."""
 
-from __future__ import annotations
-
 import shutil
 import threading
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 The first half signs in with the token in each task. The second half shares one session among a hundred requests.
 """
 
-from __future__ import annotations
-
 import asyncio
 
 import httpx

@@ -7,8 +7,6 @@ BOSBASE_PASSWORD of an ordinary account, and BOSBASE_COLLECTION if it is not in 
 can prepare are skipped there. The demo binds one random token and unbinds it again.
 """
 
-from __future__ import annotations
-
 import inspect
 import os
 import sys

@@ -6,8 +6,6 @@ A caller sends `Authorization: Bearer <custom token>`. The service signs in with
 a minute, so most requests need no call to BosBase. An unbound token stops working within that minute.
 """
 
-from __future__ import annotations
-
 import asyncio
 import math
 from collections.abc import AsyncGenerator

@@ -4,8 +4,6 @@ It returns every documented response, also an error, and raises only what httpx 
 in errors, or check arguments before it sends them.
 """
 
-from __future__ import annotations
-
 from bosbase_client import Client
 from bosbase_client.api.custom_tokens import auth_with_token, bind_token
 from bosbase_client.models import AuthResponse, AuthWithTokenRequest, ErrorResponse, MfaRequired, TokenBindingRequest

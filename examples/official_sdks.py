@@ -3,8 +3,6 @@
 Needs `pip install pocketbase bosbase`. Both SDKs keep a JWT and a record in their auth store.
 """
 
-from __future__ import annotations
-
 from bosbase import BosBase as OfficialBosBase
 from pocketbase import PocketBase
 from pocketbase.models.record import Record

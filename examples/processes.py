@@ -4,8 +4,6 @@ gunicorn with `--preload` and Celery's prefork pool work in the same way. Each p
 `FileAuthStore` lets the processes share one session as well: the first one signs in, the others read the file.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import tempfile
@@ -28,7 +26,7 @@ class Worker:
             base_url=client.base_url, auth=client.collection("users").token_auth(TOKEN, store=store)
         )
 
-    def __call__(self, queue: multiprocessing.Queue[tuple[int, int]]) -> None:
+    def __call__(self, queue: "multiprocessing.Queue[tuple[int, int]]") -> None:
         """Send one signed request and report its status."""
         response = self._api.post("/api/collections/users/auth-refresh")
         queue.put((os.getpid(), response.status_code))

@@ -1,7 +1,5 @@
 """A service signs its requests with one session, which survives a restart: `python examples/token_auth.py`."""
 
-from __future__ import annotations
-
 import logging
 import tempfile
 from concurrent.futures import ThreadPoolExecutor

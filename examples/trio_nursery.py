@@ -1,7 +1,5 @@
 """The async client under trio: `python examples/trio_nursery.py`."""
 
-from __future__ import annotations
-
 import trio
 
 from bosbase_wrapper import AsyncBosBase, AsyncCollection, BosBaseError, generate_token

@@ -1,7 +1,5 @@
 """The server that tests share, and the mark `untraced`. A test that stops, kills or breaks a server starts its own."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

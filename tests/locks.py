@@ -1,7 +1,5 @@
 """A signal in the worst moment: inside of a lock of the HTTP library, which an exception there leaves locked."""
 
-from __future__ import annotations
-
 _CODE = """
 import signal
 import sys

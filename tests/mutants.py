@@ -1,7 +1,5 @@
 """What `make mutants` says at its end: how many changes of the code a test noticed, and whether these are enough."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

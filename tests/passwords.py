@@ -1,7 +1,5 @@
 """Passwords that the server hashes in a millisecond: the tests send thousands of them."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from bosbase_wrapper.server import LiveServer

@@ -3,8 +3,6 @@
 python tools/contract.py openapi.yaml bosbase_wrapper/_contract.py
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Checks of what is unwise, but allowed. Each public function is a check; its docstring says of what."""
 
-from __future__ import annotations
-
 import json
 from typing import Final
 

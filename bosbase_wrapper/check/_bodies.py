@@ -1,7 +1,5 @@
 """Checks of bodies and paths. Each public function is a check; its docstring says of what."""
 
-from __future__ import annotations
-
 import json
 from typing import Any, Final
 

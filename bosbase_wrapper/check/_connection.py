@@ -1,7 +1,5 @@
 """Sends requests until the server answers them: waits for rate limits, and retries passing faults. Holds responses."""
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Callable, Iterable, Mapping

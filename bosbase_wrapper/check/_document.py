@@ -1,7 +1,5 @@
 """openapi.yaml, and the rules that every response must satisfy by it."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """Generated cases for each operation, made safe for a server in production."""
 
-from __future__ import annotations
-
 import json
 from functools import partial
 from tempfile import TemporaryDirectory

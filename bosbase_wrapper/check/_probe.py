@@ -1,7 +1,5 @@
 """What a check works with: one account's requests to a server, and the expectations about their responses."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Mapping

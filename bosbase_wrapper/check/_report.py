@@ -1,7 +1,5 @@
 """What a run found, as text, JSON, an HTML page and JUnit XML. Nothing here ever holds a secret."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import asdict, dataclass, field

@@ -1,7 +1,5 @@
 """One run: a survey, every check, and a clean-up that leaves nothing bound."""
 
-from __future__ import annotations
-
 import hashlib
 import inspect
 import re
@@ -9,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 from types import ModuleType
-from typing import Final
+from typing import Final, Self
 
 import httpx
 
@@ -49,7 +47,7 @@ class Check:
     what: str
 
     @classmethod
-    def of(cls, attempt: Callable[[Probe], None]) -> Check:
+    def of(cls, attempt: Callable[[Probe], None]) -> Self:
         """A function as a check with the function's name."""
         first, _, _ = (attempt.__doc__ or "").partition("\n")
         return cls(attempt, attempt.__name__.replace("_", "-"), first.rstrip("."))

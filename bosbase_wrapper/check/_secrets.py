@@ -1,7 +1,5 @@
 """Finds passwords, tokens, their hashes, JWTs and mfaIds in places where they do not belong."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import re

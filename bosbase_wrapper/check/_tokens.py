@@ -1,7 +1,5 @@
 """Checks of tokens and of the sessions they open. Each public function is a check; its docstring says of what."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import time

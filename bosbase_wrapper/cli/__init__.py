@@ -1,7 +1,5 @@
 """The command `bosbase-tokens`. Requires the extra `cli`."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec

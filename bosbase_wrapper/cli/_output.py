@@ -1,7 +1,5 @@
 """What the commands write: results to standard output, everything else to standard error."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import json

@@ -1,7 +1,5 @@
 """Runs a command. Every outcome becomes an exit code and a line of text, never a traceback."""
 
-from __future__ import annotations
-
 import contextlib
 import sys
 import warnings

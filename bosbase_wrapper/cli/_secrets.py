@@ -1,7 +1,5 @@
 """Where passwords and tokens come from: a file, standard input, the environment or a prompt. Never an argument."""
 
-from __future__ import annotations
-
 import codecs
 import os
 import sys

@@ -1,7 +1,5 @@
 """SIGTERM and SIGHUP interrupt a command as Ctrl-C does, so that it cleans up."""
 
-from __future__ import annotations
-
 import signal
 import threading
 from collections.abc import Generator

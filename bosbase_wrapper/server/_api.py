@@ -1,7 +1,5 @@
 """Calls of the server's REST API as its superuser."""
 
-from __future__ import annotations
-
 import base64
 import json
 import os

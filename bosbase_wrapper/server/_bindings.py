@@ -1,7 +1,5 @@
 """The operator's commands of the extension, for a server on this machine."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """LiveServer: a PocketBase with the extension, on a free port of this machine."""
 
-from __future__ import annotations
-
 import atexit
 import os
 import secrets

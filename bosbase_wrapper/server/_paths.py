@@ -1,7 +1,5 @@
 """Where the extension's files and the PocketBase executable are."""
 
-from __future__ import annotations
-
 import os
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path

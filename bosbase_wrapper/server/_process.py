@@ -1,7 +1,5 @@
 """The server's process: how it starts, how it ends, and why it never outlives the process that started it."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """Replays recorded exchanges against a server and reports how its responses differ."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

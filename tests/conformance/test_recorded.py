@@ -1,7 +1,5 @@
 """The embedded server responds as BosBase did in every recorded exchange."""
 
-from __future__ import annotations
-
 import httpx
 import pytest
 

@@ -5,8 +5,6 @@ server that is running, BOSBASE_EMAIL and BOSBASE_PASSWORD are an ordinary accou
 BOSBASE_COLLECTION (`users`). What needs a superuser is left out then, and named.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Iterator

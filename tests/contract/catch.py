@@ -1,7 +1,5 @@
 """Runs the suite against broken servers: what notices each first?"""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor

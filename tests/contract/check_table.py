@@ -1,7 +1,5 @@
 """Which checks of `bosbase-tokens check` notice which broken server. tables.py stores the result."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor

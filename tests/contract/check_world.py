@@ -1,7 +1,5 @@
 """A sound server with every kind of account, for the tests of the contract check."""
 
-from __future__ import annotations
-
 import secrets
 import sqlite3
 from collections.abc import Sequence

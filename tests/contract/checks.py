@@ -1,7 +1,5 @@
 """Checks of every response, beside schemathesis' own. The message of a failure shows no secret."""
 
-from __future__ import annotations
-
 import base64
 import json
 import re

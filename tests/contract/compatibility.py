@@ -7,8 +7,6 @@ first one it does not exist, and there is nothing to compare. A break is allowed
 names its place in backquotes.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

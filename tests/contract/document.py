@@ -1,7 +1,5 @@
 """openapi.yaml, as the tests read it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path

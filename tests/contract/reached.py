@@ -1,7 +1,5 @@
 """How much of openapi.yaml a run reached, and what it must reach to pass."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field

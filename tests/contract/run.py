@@ -1,7 +1,5 @@
 """One run of the suite: the server it tests, how much of openapi.yaml it reached, and what failed."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, field
 

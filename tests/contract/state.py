@@ -1,7 +1,5 @@
 """What a run knows of the server: its accounts, its special collections, and the bindings of an embedded one."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import sqlite3

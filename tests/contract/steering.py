@@ -1,7 +1,5 @@
 """Adapts generated requests to the server's real account, and collects what schemathesis finds."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """Two changes of the server as edits of the project: docs/regenerate.md shows them, test_regenerate.py makes them."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

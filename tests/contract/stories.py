@@ -4,8 +4,6 @@ A story raises AssertionError if the server is wrong. What one account can find 
 every run of the suite includes.
 """
 
-from __future__ import annotations
-
 import os
 import secrets
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The three parts of a run: the checks of `bosbase-tokens check`, the stories, and generated requests."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import suppress
 

@@ -7,8 +7,6 @@ broken/caught.json holds what noticed each broken server: all checks of `bosbase
 first in the contract suite, which `python -m tests.contract --broken all --write` measures.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import sys

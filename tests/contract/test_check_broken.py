@@ -1,7 +1,5 @@
 """Each broken server is caught, by the checks that broken/caught.json names."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

@@ -1,7 +1,5 @@
 """Passing faults, proxies and other servers: the check does not call them broken, and says what is in the way."""
 
-from __future__ import annotations
-
 import gzip
 import itertools
 import json

@@ -1,7 +1,5 @@
 """The sound server is never blamed, whatever state it is in, and nothing stays bound on it."""
 
-from __future__ import annotations
-
 import base64
 import json
 import os

@@ -1,7 +1,5 @@
 """The compatibility gate reports a change of openapi.yaml that breaks clients, until the changelog names it."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """The generated code is up to date with openapi.yaml, is typed, and shows no secret."""
 
-from __future__ import annotations
-
 import importlib
 import inspect
 import os

@@ -1,7 +1,5 @@
 """The generated client on its own, as examples/generated_client.py and docs/regenerate.md use it."""
 
-from __future__ import annotations
-
 import asyncio
 from importlib.util import module_from_spec, spec_from_file_location
 from typing import Any

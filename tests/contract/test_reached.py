@@ -1,7 +1,5 @@
 """A run names what it must reach and did not."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """What docs/regenerate.md says, done in a copy of the project: the server changes, and the wrapper follows."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

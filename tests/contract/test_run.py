@@ -1,7 +1,5 @@
 """The contract suite as `make contract` runs it, in a short form, and that it fails if the server is wrong."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """openapi.yaml follows the rules that no linter knows."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from typing import Any

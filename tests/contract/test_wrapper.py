@@ -1,7 +1,5 @@
 """The wrapper has each operation of openapi.yaml, with an argument for each field and parameter."""
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The CI files of docs/how-to/ci.md do what the page says: their commands run against a server as they stand."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The Python code of every page runs, top to bottom, against the embedded server."""
 
-from __future__ import annotations
-
 import secrets
 from pathlib import Path
 

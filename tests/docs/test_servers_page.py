@@ -1,7 +1,5 @@
 """What docs/reference/servers.md says of the embedded server is so."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

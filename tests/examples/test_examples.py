@@ -1,7 +1,5 @@
 """Each example runs as a reader runs it, and prints what its page says."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

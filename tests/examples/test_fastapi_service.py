@@ -1,7 +1,5 @@
 """examples/fastapi_service.py over real HTTP: uvicorn in a thread, BosBase as an embedded server."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import secrets

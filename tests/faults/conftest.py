@@ -1,7 +1,5 @@
 """What the fault tests share: the forms of the client, and a raw server for each test."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

@@ -1,7 +1,5 @@
 """The client in each form that people run it in: over each transport, and on each event loop."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial

@@ -1,7 +1,5 @@
 """A server that signs each token in as an account whose id is the token."""
 
-from __future__ import annotations
-
 import json
 from http.server import BaseHTTPRequestHandler
 

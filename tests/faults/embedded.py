@@ -1,7 +1,5 @@
 """What the fault tests of the embedded server share: a fast collection, calls to it, and a look into its data."""
 
-from __future__ import annotations
-
 import contextlib
 import sqlite3
 import threading

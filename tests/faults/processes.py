@@ -1,7 +1,5 @@
 """Runs something in a forked process."""
 
-from __future__ import annotations
-
 import os
 import traceback
 from collections.abc import Callable

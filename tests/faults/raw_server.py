@@ -1,7 +1,5 @@
 """A server of raw sockets: each request is answered with exactly the bytes, the waits and the end that a test wants."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import socket

@@ -1,7 +1,5 @@
 """A connection that cannot be made, a pool that ran dry, a server or a client that goes: typed errors, in time."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

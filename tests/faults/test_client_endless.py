@@ -1,7 +1,5 @@
 """An endless answer is left soon after its 4 MiB, over every transport."""
 
-from __future__ import annotations
-
 import pytest
 
 from bosbase_wrapper import UnexpectedResponseError

@@ -1,7 +1,5 @@
 """Trouble in the environment: an error that names the variable, or no effect."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Whatever a server does to a connection, a call ends in its typed error, in time, and the next one works."""
 
-from __future__ import annotations
-
 import gzip
 import zlib
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """One client in a process and its forks: each has connections of its own."""
 
-from __future__ import annotations
-
 import os
 import threading
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Clients and event loops: one after another, at the same time, of asyncio and of trio; and the end of a client."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import gc

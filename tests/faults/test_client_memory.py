@@ -1,7 +1,5 @@
 """A client that has made thousands of calls holds no more memory than one that has made a hundred."""
 
-from __future__ import annotations
-
 import contextlib
 import gc
 import tracemalloc

@@ -1,7 +1,5 @@
 """The extension's commands and deletions under crashes and load."""
 
-from __future__ import annotations
-
 import hashlib
 import sqlite3
 import subprocess

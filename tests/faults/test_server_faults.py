@@ -1,7 +1,5 @@
 """The embedded server under crashes, crowds, a full disk and tables of older servers."""
 
-from __future__ import annotations
-
 import hashlib
 import shutil
 import sqlite3

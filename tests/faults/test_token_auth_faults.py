@@ -1,7 +1,5 @@
 """TokenAuth over real connections: pools that run dry, forks, and interrupts in the middle of a sign-in."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

@@ -1,7 +1,5 @@
 """What the tests of the extension share: accounts, calls, and the errors that they expect."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

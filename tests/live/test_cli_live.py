@@ -1,7 +1,5 @@
 """The installed command against the embedded server, as a script of a user's would call it."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

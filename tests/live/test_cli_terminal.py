@@ -1,7 +1,5 @@
 """The command line in a real terminal: prompts that do not echo, Ctrl-C, and a server in the foreground."""
 
-from __future__ import annotations
-
 import os
 import re
 import select

@@ -1,7 +1,5 @@
 """The client's calls on the embedded server, sync, and async over each event loop and transport."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Who a token signs in after the extension was away, and what the time of a response tells."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import sqlite3

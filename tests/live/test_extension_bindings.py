@@ -1,7 +1,5 @@
 """Bindings survive changes of their account, and are deleted with it."""
 
-from __future__ import annotations
-
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Bodies that the extension reads and refuses, as BosBase does, beyond the recorded exchanges."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """The operator's commands: pocketbase tokens list, revoke and revoke-all."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

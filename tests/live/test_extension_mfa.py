@@ -1,7 +1,5 @@
 """Tokens as one of two factors."""
 
-from __future__ import annotations
-
 import json
 import re
 import socket

@@ -1,7 +1,5 @@
 """However a request writes its fields, PocketBase alone reads them: lock, rate limit and log agree with what it did."""
 
-from __future__ import annotations
-
 import json
 import socket
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Rate limits by PocketBase's labels act on the three calls as on the server's own sign-ins."""
 
-from __future__ import annotations
-
 import re
 import socket
 import time

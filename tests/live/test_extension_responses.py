@@ -1,7 +1,5 @@
 """Responses to accounts, paths and headers, as from BosBase, beyond the recorded exchanges."""
 
-from __future__ import annotations
-
 import httpx
 import pytest
 

@@ -1,7 +1,5 @@
 """The operator's settings: BOSBASE_TOKENS_MAX_AGE and BOSBASE_TOKENS_MFA_BIND."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import sqlite3

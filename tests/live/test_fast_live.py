@@ -1,7 +1,5 @@
 """The fast transports against the live server: the client's calls, and requests that TokenAuth signs."""
 
-from __future__ import annotations
-
 import asyncio
 
 import httpx

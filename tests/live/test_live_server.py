@@ -1,7 +1,5 @@
 """LiveServer: starts, stops, dies with its Python process, and shows no secret."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

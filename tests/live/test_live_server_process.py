@@ -1,7 +1,5 @@
 """The process of LiveServer: forks, the end of the process that started it, its environment and its files."""
 
-from __future__ import annotations
-
 import os
 import signal
 import stat

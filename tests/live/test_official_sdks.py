@@ -1,7 +1,5 @@
 """The official SDKs go on with a session that a custom token opened."""
 
-from __future__ import annotations
-
 import secrets
 from typing import Any
 

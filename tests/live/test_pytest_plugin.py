@@ -1,7 +1,5 @@
 """The pytest plugin in suites of its users', each a run of pytest of its own."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """TokenAuth on the embedded server: one sign-in for all, whatever happens to the session meanwhile."""
 
-from __future__ import annotations
-
 import re
 import secrets
 import subprocess

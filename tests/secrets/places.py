@@ -1,7 +1,5 @@
 """Where a secret could come out: gathers the texts of each place, and how often it was looked at."""
 
-from __future__ import annotations
-
 import copy
 import json
 import logging

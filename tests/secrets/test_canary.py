@@ -1,7 +1,5 @@
 """A password, tokens, a JWT and an mfa id are planted; every call runs into every outcome; none of them comes out."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

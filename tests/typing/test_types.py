@@ -1,7 +1,5 @@
 """The public names exist. user.py shows their types to mypy and pyright, which `make check` runs."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import bosbase_wrapper

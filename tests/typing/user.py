@@ -5,8 +5,6 @@ a comment that suppresses nothing is an error itself.
 """
 # pyright: strict, reportUnnecessaryTypeIgnoreComment=true
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, assert_type

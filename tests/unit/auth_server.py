@@ -1,7 +1,5 @@
 """What the tests of TokenAuth share: a server in memory that signs in and checks JWTs, and drivers of each kind."""
 
-from __future__ import annotations
-
 import base64
 import json
 import threading

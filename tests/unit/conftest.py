@@ -1,7 +1,5 @@
 """What the unit tests share: clients over a transport that answers what the test says."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from typing import Any

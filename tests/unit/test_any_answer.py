@@ -1,7 +1,5 @@
 """Whatever a server answers, a call gives its value or a BosBaseError, which can be kept, shown and handed on."""
 
-from __future__ import annotations
-
 import copy
 import json
 import pickle

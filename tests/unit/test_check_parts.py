@@ -1,7 +1,5 @@
 """The parts of `bosbase-tokens check` without a server: reports, generated cases, secrets, bodies."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from html.parser import HTMLParser

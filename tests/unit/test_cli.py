@@ -1,7 +1,5 @@
 """The command line, called in this process over a server of raw sockets: what is sent, shown, and exited with."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json

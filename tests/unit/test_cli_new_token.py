@@ -1,7 +1,5 @@
 """`rotate` and `bind --generate`: whatever happens, the new token is known to the user, or it is not bound."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json

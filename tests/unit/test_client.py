@@ -1,7 +1,5 @@
 """BosBase and AsyncBosBase: what goes out, over whose connection, and what a closed client does."""
 
-from __future__ import annotations
-
 import inspect
 import logging
 import re

@@ -1,7 +1,5 @@
 """A response's content coding, and its size: at most 4 MiB, also when it is decoded."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import zlib

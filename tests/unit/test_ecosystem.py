@@ -1,7 +1,5 @@
 """Tools that people use around httpx see our calls, and show no secret: mocks, tracers, error trackers."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """The error tree: what each error is, what it carries, and that it survives being copied, pickled and printed."""
 
-from __future__ import annotations
-
 import copy
 import pickle
 import traceback

@@ -1,7 +1,5 @@
 """The fast transports beside httpx's own: what they send, return and raise, and what a program may do around them."""
 
-from __future__ import annotations
-
 import asyncio
 import gzip
 import importlib

@@ -1,7 +1,5 @@
 """`signed` does for httpx2 what the auth does for httpx."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections.abc import Callable

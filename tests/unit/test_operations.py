@@ -1,7 +1,5 @@
 """Every answer of the contract becomes its value or its error, and every other answer an UnexpectedResponseError."""
 
-from __future__ import annotations
-
 import ast
 import json
 from collections.abc import Callable, Iterator

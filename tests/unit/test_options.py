@@ -1,7 +1,5 @@
 """What cannot be sent is refused before anything is sent, by a clear error without the value."""
 
-from __future__ import annotations
-
 import json
 import warnings
 from collections.abc import Callable

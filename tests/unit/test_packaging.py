@@ -1,7 +1,5 @@
 """The package as it is installed: what the wheel holds, what it needs, what an import brings."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

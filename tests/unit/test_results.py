@@ -1,7 +1,5 @@
 """AuthResult and Record: what a sign-in gives, and what it never shows."""
 
-from __future__ import annotations
-
 import base64
 import copy
 import dataclasses

@@ -1,7 +1,5 @@
 """A call is sent again where that may help, after a wait that API users can count on, and never where it could harm."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

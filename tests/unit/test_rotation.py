@@ -1,7 +1,5 @@
 """rotate_custom_token: the new token is bound before the old one goes, and no failure leaves one in the dark."""
 
-from __future__ import annotations
-
 import copy
 import json
 import pickle

@@ -1,7 +1,5 @@
 """Where a server repeats a secret of the call, `***` stands in its place; the rest of the text stays readable."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import httpx

@@ -1,7 +1,5 @@
 """The stores: what is kept comes back, and a file that is not as it should be does no harm."""
 
-from __future__ import annotations
-
 import json
 import os
 import pickle

@@ -1,7 +1,5 @@
 """An attempt as a whole has a time limit, since httpx has one for each read: the longest timeout and a tenth."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator

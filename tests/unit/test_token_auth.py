@@ -1,7 +1,5 @@
 """TokenAuth signs requests in: when, how often, where to, and what comes out when it cannot."""
 
-from __future__ import annotations
-
 import inspect
 import io
 import json

@@ -1,7 +1,5 @@
 """Generated tokens: random, found by scanners, and a typing error shows."""
 
-from __future__ import annotations
-
 import re
 import string
 from typing import Any

@@ -1,7 +1,5 @@
 """What a call raises for each error of httpx, and what the error says."""
 
-from __future__ import annotations
-
 import ssl
 
 import httpx

@@ -1,7 +1,5 @@
 """What errors and reprs say, to the word: it is what people search for."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -4,8 +4,6 @@ with BrokenServer(server.url, BROKEN["unbind-does-nothing"].spoil) as url:
     ...  # `url` responds as the server does, except for that one thing
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 from . import bindings, bodies, errors, leaks, limits, rules, sessions, tokens

@@ -1,7 +1,5 @@
 """A proxy in front of a sound server, which may change requests and responses."""
 
-from __future__ import annotations
-
 import sys
 import threading
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Broken servers as data: what each spoils, and the functions that spoilers are made of."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass

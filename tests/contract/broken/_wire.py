@@ -1,11 +1,9 @@
 """A request and a response on their way through a broken server."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode
 
 from ..document import ACTIONS, example, message
@@ -93,21 +91,21 @@ class Request:
         """The content type, "" if absent."""
         return self.header("content-type")
 
-    def saying(self, **fields: Any) -> Request:
+    def saying(self, **fields: Any) -> Self:
         """The same request with other fields in its body."""
         return replace(self, body=json.dumps({**self.json, **fields}).encode())
 
-    def to(self, *, collection: str = "", operation: str = "", query: dict[str, str] | None = None) -> Request:
+    def to(self, *, collection: str = "", operation: str = "", query: dict[str, str] | None = None) -> Self:
         """The same request, sent elsewhere."""
         target = f"/api/collections/{collection or self.collection}/{operation or self.operation}"
         asked = self.query if query is None else query
         return replace(self, target=f"{target}?{urlencode(asked)}" if asked else target)
 
-    def without_parameter(self, name: str) -> Request:
+    def without_parameter(self, name: str) -> Self:
         """The same request without a parameter of its query."""
         return self.to(query={key: value for key, value in self.query.items() if key != name})
 
-    def typed(self, content_type: str) -> Request:
+    def typed(self, content_type: str) -> Self:
         """The same request with another content type."""
         kept = {name: value for name, value in self.headers.items() if name.lower() != "content-type"}
         return replace(self, headers={**kept, "Content-Type": content_type})
@@ -150,23 +148,23 @@ class Response:
         """Whether it says that fields are not valid."""
         return self.says("bindToken", "required")
 
-    def saying(self, **fields: Any) -> Response:
+    def saying(self, **fields: Any) -> Self:
         """The same response with other fields in its body."""
         return self.holding({**self.json, **fields})
 
-    def holding(self, body: Any) -> Response:
+    def holding(self, body: Any) -> Self:
         """The same response with another JSON body."""
         return replace(self, body=json.dumps(body).encode())
 
-    def without(self, name: str) -> Response:
+    def without(self, name: str) -> Self:
         """The same response without a field of its body."""
         return self.holding({key: value for key, value in self.json.items() if key != name})
 
-    def with_header(self, name: str, value: str) -> Response:
+    def with_header(self, name: str, value: str) -> Self:
         """The same response with one more header."""
         return replace(self, headers=[*self.headers, (name, value)])
 
-    def with_record(self, **fields: Any) -> Response:
+    def with_record(self, **fields: Any) -> Self:
         """The same response with other fields in its record."""
         return self.saying(record={**self.json.get("record", {}), **fields})
 

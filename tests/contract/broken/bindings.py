@@ -1,7 +1,5 @@
 """What becomes of a binding."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from ._proxy import Sound

@@ -1,7 +1,5 @@
 """Bodies, content types, headers, methods and paths."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Errors and statuses."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any, Final
 

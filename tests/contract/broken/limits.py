@@ -1,7 +1,5 @@
 """Limits of lengths, and emails and passwords that the server changes before it uses them."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from ..document import message

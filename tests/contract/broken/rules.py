@@ -1,7 +1,5 @@
 """Second factors, the auth rule, and password authentication that is off."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from typing import Final

@@ -1,7 +1,5 @@
 """Sessions: the JWT, the record, and what a query asks for."""
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Callable

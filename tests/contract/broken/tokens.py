@@ -1,7 +1,5 @@
 """Tokens that the server changes before it uses them."""
 
-from __future__ import annotations
-
 import html
 import re
 import unicodedata
