@@ -14,7 +14,7 @@ from bosbase_wrapper._errors import RequestTimeoutError
 from bosbase_wrapper._reply import Reply, transport_error
 from bosbase_wrapper._retry import retry_after
 from bosbase_wrapper._send import SyncSender, run
-from bosbase_wrapper._threads import in_thread
+from bosbase_wrapper.cli._threads import in_thread
 
 JSON: Final = {"Content-Type": "application/json"}
 _TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)  # a server that mails an alert may take 15 s
