@@ -17,8 +17,6 @@ _DEFAULT_TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
 
 
 class _BaseClient(Generic[S]):
-    """What the two clients have in common."""
-
     _sender: S
 
     @property

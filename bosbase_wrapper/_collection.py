@@ -40,8 +40,6 @@ class CallOptions(TypedDict, total=False):
 
 
 class _BaseCollection(Generic[S]):
-    """Makes the calls of one collection. How a call is sent is up to the sender."""
-
     def __init__(self, sender: S, name: str) -> None:
         self._sender = sender
         self.name: Final = _options.collection_name(name)

@@ -7,7 +7,6 @@ import math
 import threading
 import time
 import warnings
-from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextvars import ContextVar
 from copy import copy
@@ -49,18 +48,15 @@ class _SignIn:
 _signing_in: Final[ContextVar[object]] = ContextVar("bosbase_wrapper_signing_in", default=None)
 
 
-class _BaseTokenAuth(httpx.Auth, ABC):
-    """What the two have in common: everything but the flow that httpx calls, and how to wait."""
+class _BaseTokenAuth(httpx.Auth):
+    # How threads wait, and call what does blocking IO.
+    _new_event: Callable[[], Any] = threading.Event
 
-    _new_event: Callable[[], Any]
-
-    @abstractmethod
     async def _wait(self, event: Any) -> None:
-        """Wait for an event of `_new_event`."""
+        event.wait()
 
-    @abstractmethod
     async def _call_blocking(self, function: Callable[[], T]) -> T:
-        """Call a function that does blocking IO."""
+        return function()
 
     def __init__(
         self, sender: Sender[Any], call: Call[tuple[AuthResult, float | None]], leeway: float, store: AuthStore | None
@@ -196,16 +192,7 @@ class TokenAuth(_BaseTokenAuth):
     After a 401 it signs in again and sends the request once more, unless the body can be read only once.
     """
 
-    _new_event = threading.Event
-
-    async def _wait(self, event: threading.Event) -> None:
-        event.wait()
-
-    async def _call_blocking(self, function: Callable[[], T]) -> T:
-        return function()
-
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Implement `httpx.Auth`."""
         if not self._covers(request.url):
             yield request
             return
@@ -216,7 +203,6 @@ class TokenAuth(_BaseTokenAuth):
             yield self._sign(request, run(self._current(session)))
 
     def async_auth_flow(self, request: httpx.Request) -> NoReturn:  # noqa: ARG002  # httpx's signature
-        """Raise ConfigurationError."""
         raise ConfigurationError("TokenAuth is for httpx.Client: use AsyncBosBase and its token_auth for AsyncClient")
 
 
@@ -228,14 +214,13 @@ class AsyncTokenAuth(_BaseTokenAuth):
 
     _new_event = anyio.Event
 
-    async def _wait(self, event: anyio.Event) -> None:
+    async def _wait(self, event: Any) -> None:
         await event.wait()
 
     async def _call_blocking(self, function: Callable[[], T]) -> T:
         return await anyio.to_thread.run_sync(function)
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Implement `httpx.Auth`."""
         if not self._covers(request.url):
             yield request
             return
@@ -246,7 +231,6 @@ class AsyncTokenAuth(_BaseTokenAuth):
             yield self._sign(request, await self._current(session))
 
     def sync_auth_flow(self, request: httpx.Request) -> NoReturn:  # noqa: ARG002  # httpx's signature
-        """Raise ConfigurationError."""
         raise ConfigurationError("AsyncTokenAuth is for httpx.AsyncClient: use BosBase and its token_auth for Client")
 
 

@@ -1,6 +1,5 @@
 """Sign the requests of httpx2 clients in. Needs the package httpx2."""
 
-from collections.abc import AsyncGenerator, Generator
 from typing import Any
 
 try:
@@ -23,13 +22,11 @@ class _Signed(httpx2.Auth):
     def __repr__(self) -> str:
         return f"signed({self._auth!r})"
 
-    def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
-        flow: Generator[httpx2.Request, httpx2.Response, None] = self._auth.sync_auth_flow(request)
-        return flow
+    def sync_auth_flow(self, request: httpx2.Request) -> Any:
+        return self._auth.sync_auth_flow(request)
 
-    def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
-        flow: AsyncGenerator[httpx2.Request, httpx2.Response] = self._auth.async_auth_flow(request)
-        return flow
+    def async_auth_flow(self, request: httpx2.Request) -> Any:
+        return self._auth.async_auth_flow(request)
 
 
 def signed(auth: TokenAuth | AsyncTokenAuth) -> httpx2.Auth:
