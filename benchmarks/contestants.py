@@ -13,7 +13,7 @@ import httpx
 import requests
 
 from bosbase_wrapper import AsyncBosBase, BosBase
-from bosbase_wrapper._http import make_client
+from bosbase_wrapper._http import Client, make_client
 from bosbase_wrapper.fast import AsyncFastTransport, FastTransport
 
 COLLECTION: Final = "members"
@@ -80,7 +80,7 @@ def prepared_request(target: Target, transport: httpx.BaseTransport | None = Non
 
     A client that mocks and tracers can see does at least this much. The httpx client is made as that of `BosBase` is.
     """
-    with make_client(httpx.URL(target.url), transport) as client:
+    with make_client(Client, httpx.URL(target.url), transport) as client:
         request = client.build_request("POST", target.endpoint, json=target.fields)
         yield lambda: client.send(request)
 

@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import aclosing, closing
 from typing import Any, Final, Generic, TypeVar
 
@@ -21,7 +21,7 @@ import httpx
 
 from . import _options
 from ._errors import BosBaseError, ConfigurationError, TransportError
-from ._http import make_async_client, make_client
+from ._http import AsyncClient, Client, make_client
 from ._operations import Call
 from ._reply import MAX_BODY_BYTES, Reply, decoded, transport_error
 from ._retry import delay_before_next
@@ -51,11 +51,11 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 class Sender(ABC, Generic[H]):
     """The checked options of a client, and what sends its calls.
 
-    The abstract methods are all that differs between sync and async.
+    `place`, `send` and `sleep` are all that differs between sync and async.
     """
 
-    _kind: type[H]
-    _make_http: Callable[[httpx.URL, Any], H]
+    _kind: type[H]  # of a client that the caller gives
+    _own_kind: type[H]
 
     def __init__(
         self,
@@ -72,24 +72,24 @@ class Sender(ABC, Generic[H]):
         self.headers: Final = _options.default_headers(self.url, headers, http_client)
         self.timeout: Final = _options.timeout(timeout)
         self._retries = _options.retries(retries)
-        self._given: H | None = http_client if transport is None else self._make_http(self.url, transport)
+        self._given: H | None = http_client if transport is None else make_client(self._own_kind, self.url, transport)
         self._owns_given = transport is not None
         self._survives_fork = getattr(transport, "survives_fork", False)
         self._process = os.getpid()
-        self._own: dict[int, Any] = {}  # by process: a forked one makes its own, and does not touch those of its parent
+        self._own: dict[Any, Any] = {}  # by place: a forked process makes its own, and does not touch its parent's
         self._closed = threading.Event()
 
-    @abstractmethod
     def place(self) -> object:
         """Return what connections belong to: this process, and under async this event loop of it."""
+        return os.getpid()
 
     @abstractmethod
     async def send(self, request: httpx.Request, seconds: float | None) -> Reply:
         """Send a request and read its response. Raises what httpx raises."""
 
-    @abstractmethod
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait. `close` in another thread ends it."""
+        self._closed.wait(seconds)
 
     def ensure_open(self) -> None:
         """Raise ConfigurationError if the client was closed."""
@@ -161,18 +161,13 @@ def _reply(response: httpx.Response, body: bytes) -> Reply:
 
 
 class SyncSender(Sender[httpx.Client]):
-    """Sends over an httpx.Client."""
-
     _kind = httpx.Client
-    _make_http = staticmethod(make_client)
-    _own: dict[int, httpx.Client]
-
-    def place(self) -> object:
-        return os.getpid()
+    _own_kind = Client
+    _own: dict[object, httpx.Client]
 
     def _http(self) -> httpx.Client:
-        http = self._given_here() or self._own.get(os.getpid())
-        return http or self._own.setdefault(os.getpid(), self._make_http(self.url, None))
+        http = self._given_here() or self._own.get(self.place())
+        return http or self._own.setdefault(self.place(), make_client(self._own_kind, self.url))
 
     async def send(self, request: httpx.Request, seconds: float | None) -> Reply:
         deadline = float("inf") if seconds is None else time.monotonic() + seconds
@@ -190,43 +185,44 @@ class SyncSender(Sender[httpx.Client]):
                     raise httpx.ReadTimeout("", request=request)
             return _reply(response, bytes(body))
 
-    async def sleep(self, seconds: float) -> None:
-        self._closed.wait(seconds)  # `close` in another thread ends it
-
     def close(self) -> None:
         self._closed.set()
-        http = self._given if self._owns_given else self._own.get(os.getpid())
+        http = self._given if self._owns_given else self._own.get(self.place())
         if http is not None:
             http.close()
 
 
-# A client, and what closes it when its event loop ends.
-_OwnClient = tuple[httpx.AsyncClient, AsyncGenerator[None]]
-
-
 class AsyncSender(Sender[httpx.AsyncClient]):
-    """Sends over an httpx.AsyncClient, under asyncio and trio."""
-
     _kind = httpx.AsyncClient
-    _make_http = staticmethod(make_async_client)
-    _own: dict[int, dict[Any, _OwnClient]]
+    _own_kind = AsyncClient
+    _own: dict[tuple[int, object], AsyncGenerator[httpx.AsyncClient]]
 
-    def place(self) -> object:
-        return os.getpid(), _current_loop()
+    def place(self) -> tuple[int, object]:
+        return os.getpid(), anyio.lowlevel.current_token().native_token
 
     async def _http(self) -> httpx.AsyncClient:
         given = self._given_here()
         if given is not None:
             return given
-        own, loop = self._own.setdefault(os.getpid(), {}), _current_loop()
-        if loop not in own:
-            for other in list(own):
-                if getattr(other, "is_closed", bool)():  # it was closed without an end of its async generators
-                    own.pop(other, None)
-            http = self._make_http(self.url, None)
-            own[loop] = http, _lifetime(http, own)
-            await anext(own[loop][1])
-        return own[loop][0]
+        place = self.place()
+        if place not in self._own:
+            for process, loop in list(self._own):
+                # The loop was closed without an end of its async generators.
+                if process == place[0] and getattr(loop, "is_closed", bool)():
+                    self._own.pop((process, loop), None)
+            self._own[place] = self._until_loop_ends(place, make_client(self._own_kind, self.url))
+        return await anext(self._own[place])
+
+    async def _until_loop_ends(
+        self, place: tuple[int, object], http: httpx.AsyncClient
+    ) -> AsyncGenerator[httpx.AsyncClient]:
+        """Yield a client, and close it with its event loop: that closes the async generators that began in it."""
+        try:
+            while True:
+                yield http
+        finally:
+            self._own.pop(place, None)
+            await http.aclose()
 
     async def send(self, request: httpx.Request, seconds: float | None) -> Reply:
         http = await self._http()  # making one takes longer than some timeouts
@@ -257,20 +253,6 @@ class AsyncSender(Sender[httpx.AsyncClient]):
         if self._given is not None and self._owns_given:
             await self._given.aclose()
         # The clients of other event loops close when their loops end.
-        own = self._own.get(os.getpid(), {}).get(_current_loop())
+        own = self._own.get(self.place())
         if own is not None:
-            await own[1].aclose()
-
-
-def _current_loop() -> object:
-    return anyio.lowlevel.current_token().native_token
-
-
-async def _lifetime(http: httpx.AsyncClient, own: dict[Any, _OwnClient]) -> AsyncGenerator[None]:
-    """Close a client when its event loop ends: an event loop closes the async generators that began in it."""
-    loop = _current_loop()
-    try:
-        yield
-    finally:
-        own.pop(loop, None)
-        await http.aclose()
+            await own.aclose()

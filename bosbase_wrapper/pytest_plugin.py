@@ -103,7 +103,7 @@ def bosbase_server(pytestconfig: pytest.Config) -> Generator[LiveServer | Runnin
 def bosbase_client(bosbase_server: LiveServer | RunningServer) -> Generator[BosBase]:
     """A client of the server for one test."""
     from bosbase_wrapper import BosBase, ConfigurationError
-    from bosbase_wrapper._http import make_client
+    from bosbase_wrapper._http import Client, make_client
     from bosbase_wrapper._options import base_url
 
     if not isinstance(bosbase_server, RunningServer):
@@ -111,7 +111,7 @@ def bosbase_client(bosbase_server: LiveServer | RunningServer) -> Generator[BosB
             yield client
         return
     try:
-        http_client = make_client(base_url(bosbase_server.url))
+        http_client = make_client(Client, base_url(bosbase_server.url))
     except ConfigurationError as error:
         raise pytest.UsageError(f"--bosbase-url: {error}") from None
     http_client.event_hooks = {"response": [bosbase_server.settle]}

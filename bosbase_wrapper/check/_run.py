@@ -12,7 +12,7 @@ from typing import Final, Self
 import httpx
 
 from bosbase_wrapper import _options
-from bosbase_wrapper._http import make_client
+from bosbase_wrapper._http import Client, make_client
 from bosbase_wrapper._redaction import RequestFields
 
 from . import _advice, _bodies, _tokens
@@ -92,7 +92,7 @@ def run(
         from ._fuzz import fuzz_checks  # schemathesis takes a second to import
 
         checks += fuzz_checks(fuzz)
-    with make_client(httpx.URL(account.url)) as client:
+    with make_client(Client, httpx.URL(account.url)) as client:
         return run_checks(Probe(account, client, tell=progress), checks, last=LAST)
 
 
