@@ -10,25 +10,20 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, Final, Generic, TypeVar, cast
 
 import httpx
+from bosbase_client import models
 from bosbase_client.api.custom_tokens import auth_with_token, bind_token, unbind_token
-from bosbase_client.models import (
-    AuthResponse,
-    AuthWithTokenRequest,
-    ErrorResponse,
-    MfaRequired,
-    TokenBindingRequest,
-)
 
 from . import _contract
 from . import _errors as errors
 from ._redaction import Redactor, RequestFields
 from ._reply import Reply
-from ._results import AuthResult, Record, is_jwt
-from ._retry import parsed_date, retry_after
+from ._results import AuthResult, Record, is_jwt, parsed
+from ._retry import retry_after
 
 T = TypeVar("T")
 
@@ -125,7 +120,7 @@ class Call(Generic[T]):
 
     def _error(self, reply: Reply) -> errors.BosBaseError:
         body = _error_body(reply)
-        if isinstance(body, MfaRequired):
+        if isinstance(body, models.MfaRequired):
             return errors.MfaRequiredError(reply.status, body.mfa_id)
         kind = _error_class(reply.status, body)
         if kind is None:
@@ -135,7 +130,7 @@ class Call(Generic[T]):
             error.retry_after = retry_after(reply.headers)
         return error
 
-    def _from_envelope(self, kind: type[errors.ApiError], status: int, body: ErrorResponse) -> errors.ApiError:
+    def _from_envelope(self, kind: type[errors.ApiError], status: int, body: models.ErrorResponse) -> errors.ApiError:
         redactor = self.redactor()
         data = {
             redactor.text(name): errors.FieldError(
@@ -147,7 +142,7 @@ class Call(Generic[T]):
         return kind(status, redactor.text(body.message), data, hint)
 
 
-def _error_class(status: int, body: ErrorResponse | None) -> type[errors.ApiError] | None:
+def _error_class(status: int, body: models.ErrorResponse | None) -> type[errors.ApiError] | None:
     if body is None and status not in _CLEAR_STATUSES:
         return None
     if 500 <= status <= 599:
@@ -178,7 +173,6 @@ def _target(reply: Reply, base_url: str) -> str:
 
 
 def _object(value: object) -> dict[str, Any] | None:
-    """Return `value` if it is a JSON object."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
@@ -198,7 +192,7 @@ def _depth(value: object) -> int:
     return 1 + max(map(_depth, cast("list[object]", parts)), default=0) if isinstance(parts, list) else 0
 
 
-def _error_body(reply: Reply) -> ErrorResponse | MfaRequired | None:
+def _error_body(reply: Reply) -> models.ErrorResponse | models.MfaRequired | None:
     """Return the error that the body describes, or None for any other body."""
     try:
         payload = _json(reply)
@@ -207,19 +201,17 @@ def _error_body(reply: Reply) -> ErrorResponse | MfaRequired | None:
     # The generated code accepts values of any type, so the types are checked here.
     match payload:
         case {"mfaId": str(mfa_id)} if mfa_id and reply.status == 401:
-            return MfaRequired.from_dict(payload)
+            return models.MfaRequired.from_dict(payload)
         case {"status": int(status), "message": str(), "data": dict()} if status is not True:
-            return ErrorResponse.from_dict(payload) if all(map(_is_field_error, payload["data"].values())) else None
+            sound = all(map(_is_field_error, payload["data"].values()))
+            return models.ErrorResponse.from_dict(payload) if sound else None
         case _:
             return None
 
 
 def _is_field_error(value: object) -> bool:
-    match value:
-        case {"code": str(), "message": str()}:
-            return True
-        case _:
-            return False
+    part = _object(value) or {}
+    return isinstance(part.get("code"), str) and isinstance(part.get("message"), str)
 
 
 def _auth_result(reply: Reply) -> AuthResult:
@@ -227,7 +219,7 @@ def _auth_result(reply: Reply) -> AuthResult:
     record = _object(payload.get("record"))
     if record is None:
         raise ValueError("there is no record")
-    session = AuthResponse.from_dict(payload)
+    session = models.AuthResponse.from_dict(payload)
     ids = (record.get(name, "") for name in ("id", "collectionId", "collectionName"))
     if not is_jwt(session.token) or not all(isinstance(value, str) for value in ids):
         raise ValueError("the token or an id has another type")
@@ -238,18 +230,14 @@ def _session(reply: Reply) -> tuple[AuthResult, float | None]:
     """Return the session, and the seconds it lives from now by the server's own clock; None if it has no end."""
     session = _auth_result(reply)
     expiry = session.expires_at
-    now = parsed_date(reply.headers.get("date", "")) or datetime.now(UTC)
+    now = parsed(reply.headers.get("date", ""), parsedate_to_datetime) or datetime.now(UTC)
     return session, None if expiry is None else (expiry - now).total_seconds()
 
 
-def _nothing(_reply: Reply) -> None:
-    return None
-
-
-BIND: Final = Operation("bindToken", bind_token._get_kwargs, TokenBindingRequest, _nothing)
-UNBIND: Final = Operation("unbindToken", unbind_token._get_kwargs, TokenBindingRequest, _nothing)
-AUTH: Final = Operation("authWithToken", auth_with_token._get_kwargs, AuthWithTokenRequest, _auth_result)
-SESSION: Final = Operation("authWithToken", auth_with_token._get_kwargs, AuthWithTokenRequest, _session)
+BIND: Final = Operation("bindToken", bind_token._get_kwargs, models.TokenBindingRequest, lambda _: None)
+UNBIND: Final = Operation("unbindToken", unbind_token._get_kwargs, models.TokenBindingRequest, lambda _: None)
+AUTH: Final = Operation("authWithToken", auth_with_token._get_kwargs, models.AuthWithTokenRequest, _auth_result)
+SESSION: Final = Operation("authWithToken", auth_with_token._get_kwargs, models.AuthWithTokenRequest, _session)
 
 _ALWAYS: Final = ("token", "record.id", "record.collectionId", "record.collectionName")
 

@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeGuard
@@ -68,12 +68,12 @@ class Record(Mapping[str, Any]):
     @property
     def created(self) -> datetime | None:
         """When the record was created, aware, in UTC, or None if it is missing."""
-        return _datetime(self._text("created"))
+        return parsed(self._text("created"))
 
     @property
     def updated(self) -> datetime | None:
         """When the record was last changed, aware, in UTC, or None if it is missing."""
-        return _datetime(self._text("updated"))
+        return parsed(self._text("updated"))
 
     @property
     def expand(self) -> Mapping[str, Any]:
@@ -98,7 +98,13 @@ class AuthResult:
     @property
     def expires_at(self) -> datetime | None:
         """The JWT's `exp`, aware, in UTC, or None if it cannot be read. The signature is not checked."""
-        return _expiry(self.token)
+        try:
+            part = self.token.split(".")[1]
+            claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+            exp = claims["exp"]
+            return None if isinstance(exp, bool) else datetime.fromtimestamp(exp, UTC)
+        except (ValueError, LookupError, TypeError, OverflowError, OSError, RecursionError):
+            return None
 
     def is_expired(self, leeway: float = 0.0) -> bool:
         """Whether the JWT has expired, or will within `leeway` seconds. False if it has no `exp`."""
@@ -111,19 +117,10 @@ def is_jwt(token: object) -> TypeGuard[str]:
     return isinstance(token, str) and token != "" and token.isascii() and token.isprintable()
 
 
-def _datetime(text: str) -> datetime | None:
+def parsed(text: str, parse: Callable[[str], datetime] = datetime.fromisoformat) -> datetime | None:
+    """Return the moment that a text names, aware, in UTC; None if it cannot be read."""
     try:
-        moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _expiry(token: str) -> datetime | None:
-    try:
-        part = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-        exp = claims["exp"]
-        return None if isinstance(exp, bool) else datetime.fromtimestamp(exp, UTC)
-    except (ValueError, LookupError, TypeError, OverflowError, OSError, RecursionError):
+        moment = parse(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, TypeError, OverflowError, IndexError):
         return None

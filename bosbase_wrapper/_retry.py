@@ -1,8 +1,4 @@
-"""When a call is sent again, and after how long.
-
-The rules are this module: a `Retry-After` that is followed or ends the call, no retry after a read timeout, a call with
-an mfa id only if no connection was made. A retry library would need a callback for each of them.
-"""
+"""When a call is sent again, and after how long. A retry library would need a callback for each of the rules."""
 
 import random
 import re
@@ -14,6 +10,7 @@ import httpx
 
 from ._errors import TransportError
 from ._reply import Reply
+from ._results import parsed
 
 LONGEST_RETRY_AFTER: Final = 30.0  # seconds
 _FIRST_WAIT: Final = 0.5
@@ -43,18 +40,9 @@ def retry_after(headers: httpx.Headers) -> float | None:
     text = headers.get("retry-after", "")
     if re.fullmatch(r"[0-9]{1,300}(\.[0-9]+)?", text):
         return float(text)
-    moment = parsed_date(text)
+    moment = parsed(text, parsedate_to_datetime)
     seconds = 0.0 if moment is None else (moment - datetime.now(UTC)).total_seconds()
     return seconds if seconds > 0 else None
-
-
-def parsed_date(text: str) -> datetime | None:
-    """Return the moment of an HTTP date, aware; None if it cannot be read."""
-    try:
-        moment = parsedate_to_datetime(text)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
 
 
 def _backoff(attempt: int) -> float:

@@ -247,11 +247,12 @@ ROTATE_IN_WRAPPER: Final = (
         "import auth_with_token, bind_token, unbind_token\n",
         "import auth_with_token, bind_token, rotate_token, unbind_token\n",
     ),
-    _behind("bosbase_wrapper/_operations.py", "    MfaRequired,\n", "    RotateTokenRequest,\n"),
     _behind(
         "bosbase_wrapper/_operations.py",
-        'UNBIND: Final = Operation("unbindToken", unbind_token._get_kwargs, TokenBindingRequest, _nothing)\n',
-        'ROTATE: Final = Operation("rotateToken", rotate_token._get_kwargs, RotateTokenRequest, _nothing)\n',
+        'UNBIND: Final = Operation("unbindToken", unbind_token._get_kwargs, models.TokenBindingRequest, '
+        "lambda _: None)\n",
+        'ROTATE: Final = Operation("rotateToken", rotate_token._get_kwargs, models.RotateTokenRequest, '
+        "lambda _: None)\n",
     ),
     _behind("bosbase_wrapper/_collection.py", _COLLECTION, _ROTATE),
     _behind(
