@@ -49,11 +49,12 @@ def make_client(kind: type[H], url: httpx.URL, transport: Any = None) -> H:
         if not bad:
             verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else httpx.create_ssl_context()
             return kind(transport=transport, verify=verify, trust_env=from_environment, limits=_LIMITS)
-    except OSError as error:  # ssl.SSLError is one. It does not say which file cannot be used
+    except OSError as error:  # ssl.SSLError is one; it does not name the file
         bad, reason = _set_ones(_CERTIFICATES), error.strerror or type(error).__name__
     except httpx.InvalidURL:
         bad = _set_ones(["NO_PROXY"])  # the only other variable that httpx reads as URLs
-    raise ConfigurationError(f"the environment variable {' or '.join(bad)} cannot be used: {reason}")
+    what = f"the environment variable {' or '.join(bad)}" if bad else "certifi's list of authorities"
+    raise ConfigurationError(f"{what} cannot be used: {reason}")
 
 
 def _bad_proxies() -> list[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import certifi
 import pytest
 
 from bosbase_wrapper import AsyncBosBase, AuthResult, BosBase, ConfigurationError, TransportError
@@ -162,6 +163,14 @@ def certificates(kind: str, folder: Path) -> str:
         (folder / "text.pem").write_text("no certificate")
         return str(folder / "text.pem")
     return {"missing": "/nope", "a folder": str(folder)}[kind]
+
+
+def test_without_certificates_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable is set, so the error names none."""
+    monkeypatch.setattr(certifi, "where", lambda: "/nonexistent")
+    with BosBase("https://bosbase.invalid") as client, pytest.raises(ConfigurationError) as caught:
+        client.collection("users").auth_with_token("token")
+    assert str(caught.value) == "certifi's list of authorities cannot be used: No such file or directory"
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "text", "a folder"])
