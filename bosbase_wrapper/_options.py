@@ -66,7 +66,6 @@ def url_with_host(value: str) -> httpx.URL | None:
 
 
 def warn_if_insecure(url: httpx.URL) -> None:
-    """Warn if passwords and tokens travel over plain http to another host."""
     if url.scheme == "http" and not is_loopback(url.host):
         text = "plain http sends passwords and tokens unencrypted: use https, or a loopback address"
         warnings.warn(text, InsecureTransportWarning, stacklevel=3)  # where the client is made
@@ -102,7 +101,6 @@ def is_text(value: object) -> TypeGuard[str]:
 
 
 def require_texts(fields: RequestFields) -> None:
-    """Check the values that the server reads as text."""
     bad = [name for name, value in fields.values.items() if not is_text(value)]
     if bad:
         raise _not_text(re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", bad[0]))
@@ -133,7 +131,6 @@ def timeout(value: object) -> httpx.Timeout:
 
 
 def retries(value: object) -> int:
-    """Check how often a call may be sent again."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ConfigurationError("retries must be a whole number, 0 or more")
     return value
@@ -162,7 +159,6 @@ def default_headers(
 
 
 def merged_headers(common: httpx.Headers, own: Mapping[str, str] | None) -> httpx.Headers:
-    """Return the headers of one call."""
     if not own:
         return common
     merged = common.copy()
@@ -172,7 +168,7 @@ def merged_headers(common: httpx.Headers, own: Mapping[str, str] | None) -> http
 
 def _headers(value: Mapping[str, str] | None, refused: frozenset[str]) -> dict[str, str]:
     checked: dict[str, str] = {}
-    for name, content in _mapping("headers", {} if value is None else value).items():
+    for name, content in dict(_mapping("headers", {} if value is None else value)).items():
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
             raise ConfigurationError("a header's name must be a str of letters, digits and -")
         if name.lower() in refused:
@@ -203,10 +199,10 @@ def query(value: Query | None) -> list[tuple[str, QueryValue]]:
     """Check parameters to add to the URL of a call, and return them as pairs. A sequence repeats its name."""
     if value is None:
         return []
-    parameters = _mapping("query", value)
-    _refuse("query", parameters, REQUEST_FIELDS | SECRET_FIELDS | QUERY_PARAMETERS)
+    given = _mapping("query", value)
     # As a mapping, httpx.QueryParams shows only the first value of a name.
-    items = parameters.multi_items() if isinstance(parameters, httpx.QueryParams) else parameters.items()
+    items = list(given.multi_items() if isinstance(given, httpx.QueryParams) else given.items())
+    _refuse("query", [name for name, _ in items], REQUEST_FIELDS | SECRET_FIELDS | QUERY_PARAMETERS)
     pairs: list[tuple[Any, Any]] = []
     for name, content in items:
         values = cast("Sequence[Any]", content) if isinstance(content, list | tuple) else [content]
@@ -222,7 +218,7 @@ def _mapping(name: str, value: Mapping[str, Any]) -> Mapping[Any, Any]:
     return value
 
 
-def _refuse(name: str, given: Mapping[Any, Any], own: frozenset[str]) -> None:
+def _refuse(name: str, given: Iterable[Any], own: frozenset[str]) -> None:
     # The server reads the names of fields in any case.
     names = {one.casefold() for one in own}
     clash = sorted(one for one in given if isinstance(one, str) and one.casefold() in names)

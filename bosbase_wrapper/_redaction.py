@@ -3,7 +3,8 @@
 Error trackers record the local variables of every frame in a traceback. They hide variables called `password`, `token`
 or `secret`, and show the `repr` of everything else. So inside this package a secret is either in a variable of such a
 name, or in an object whose repr hides it (`RequestFields`, `Call`). A public method deletes an argument of another name
-(`mfa_id`, `old`, `new`) as soon as it is in a `RequestFields`.
+(`mfa_id`, `old`, `new`) as soon as it is in a `RequestFields`. Functions that neither wait nor call the caller's code
+are exempt: only an interruption can show their variables.
 """
 
 import html

@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 import anyio
@@ -491,3 +491,35 @@ def test_the_options_of_the_constructor_reach_every_call(recorder: Recorder, mon
     users = AsyncBosBase.from_env(transport=transport, timeout=8).collection("users")
     anyio.run(users.auth_with_token, "tok")
     assert [request.extensions["timeout"]["read"] for request in recorder.requests] == [7, 8]
+
+
+class Changing(Mapping[str, Any]):
+    """Has another name each time it is looked at, like a dict that another thread changes."""
+
+    def __init__(self) -> None:
+        self._names = iter(["x", "token", "token", "token", "token"])
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[str]:
+        yield next(self._names)
+
+    def __getitem__(self, name: str) -> Any:
+        return "value"
+
+
+def test_what_is_checked_is_what_is_sent() -> None:
+    """A name that comes later does not replace what the call sends."""
+    sent: list[httpx.Request] = []
+
+    def keep(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(204)
+
+    with BosBase("http://localhost", transport=httpx.MockTransport(keep)) as client:
+        options: Any = {"body": Changing(), "query": Changing(), "headers": Changing()}
+        client.collection("users").bind_custom_token("a@example.com", "password", "token", **options)
+    assert json.loads(sent[0].content)["x"] == "value"
+    assert (sent[0].url.query, sent[0].headers["x"]) == (b"x=value", "value")
+    assert "token" not in sent[0].headers

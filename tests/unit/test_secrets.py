@@ -190,6 +190,20 @@ def test_a_url_that_is_too_long_is_refused_without_the_body(options: Any) -> Non
     assert (caught.value.attempts, caught.value.__context__) == (0, None)
 
 
+@pytest.mark.parametrize(
+    "bad", [float("nan"), "\ud800", object(), {"x": {1, 2}}], ids=["nan", "surrogate", "object", "set"]
+)
+def test_a_body_that_cannot_be_encoded_is_refused_without_the_rest(bad: Any) -> None:
+    """By an error of ours, which leads to no frame that holds the token."""
+    users = BosBase("http://localhost", transport=httpx.MockTransport(lambda _: httpx.Response(500))).collection(
+        "users"
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        users.auth_with_token(TOKEN, body={"x": bad})
+    assert str(caught.value).startswith("body must contain only JSON values")
+    assert (caught.value.attempts, caught.value.__context__) == (0, None)
+
+
 def test_what_hides_shows_nothing_itself() -> None:
     """It stands in frames while a server's text is read."""
     assert repr(Redactor([TOKEN])) == "Redactor()"
