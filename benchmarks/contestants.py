@@ -1,5 +1,6 @@
 """The clients that are measured: each gives a function that signs in once, over connections that it keeps."""
 
+import json
 import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -11,9 +12,12 @@ from typing import Final
 import bosbase
 import httpx
 import requests
+from bosbase_client.models import AuthResponse
 
 from bosbase_wrapper import AsyncBosBase, BosBase
 from bosbase_wrapper._http import Client, make_client
+from bosbase_wrapper._operations import AUTH
+from bosbase_wrapper._options import default_headers
 from bosbase_wrapper.fast import AsyncFastTransport, FastTransport
 
 COLLECTION: Final = "members"
@@ -75,14 +79,26 @@ def official_sdk(target: Target) -> Iterator[Login]:
 
 
 @contextmanager
-def prepared_request(target: Target, transport: httpx.BaseTransport | None = None) -> Iterator[Login]:
-    """Send one request again and again through `httpx.Client.send`, and only read the response.
+def generated_code(target: Target, transport: httpx.BaseTransport | None = None) -> Iterator[Login]:
+    """Let the generated code make each request and read its response, and send it with `httpx.Client.send`.
 
-    A client that mocks and tracers can see does at least this much. The httpx client is made as that of `BosBase` is.
+    A typed client that mocks and tracers can see does at least this much. There are no checks, no retries and no
+    limits. The httpx client and the headers are those of `BosBase`.
     """
-    with make_client(Client, httpx.URL(target.url), transport) as client:
-        request = client.build_request("POST", target.endpoint, json=target.fields)
-        yield lambda: client.send(request)
+    url = httpx.URL(target.endpoint)
+    headers = default_headers(url, None, None).raw
+    extensions = {"timeout": httpx.Timeout(10, connect=5).as_dict()}
+    with make_client(Client, url, transport) as client:
+
+        def login() -> object:
+            arguments = AUTH.arguments(COLLECTION, body=AUTH.body.from_dict(target.fields))
+            content = json.dumps(arguments["json"]).encode()
+            length = b"Content-Length", b"%d" % len(content)
+            stream = httpx.ByteStream(content)
+            request = httpx.Request("POST", url, headers=[*headers, length], stream=stream, extensions=extensions)
+            return AuthResponse.from_dict(json.loads(client.send(request).content))
+
+        yield login
 
 
 @contextmanager
@@ -134,8 +150,8 @@ OURS_FAST: Final = "BosBase, FastTransport"
 HTTPX: Final = "httpx.Client"
 HTTPX_FAST: Final = "httpx.Client, FastTransport"
 SDK: Final = "bosbase SDK"
-PREPARED: Final = "prepared request, httpx.Client"
-PREPARED_FAST: Final = "prepared request, FastTransport"
+GENERATED: Final = "generated code, httpx.Client"
+GENERATED_FAST: Final = "generated code, FastTransport"
 SOCKETS: Final = "bytes over sockets"
 OURS_ASYNC: Final = "AsyncBosBase"
 OURS_ASYNC_FAST: Final = "AsyncBosBase, AsyncFastTransport"
@@ -149,8 +165,8 @@ SYNC: Final[dict[str, Contestant]] = {
     HTTPX_FAST: lambda target: bare_httpx(target, FastTransport()),
     "requests": session_of_requests,
     SDK: official_sdk,
-    PREPARED: prepared_request,
-    PREPARED_FAST: lambda target: prepared_request(target, FastTransport()),
+    GENERATED: generated_code,
+    GENERATED_FAST: lambda target: generated_code(target, FastTransport()),
     SOCKETS: bytes_over_sockets,
 }
 ASYNC: Final[dict[str, AsyncContestant]] = {
