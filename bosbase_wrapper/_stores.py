@@ -31,33 +31,27 @@ class AuthStore(Protocol):
 
     def load(self) -> AuthResult | None:
         """Return the session, or None."""
-        ...
 
     def save(self, result: AuthResult, /) -> None:
         """Replace the session."""
-        ...
 
     def clear(self) -> None:
         """Forget the session."""
-        ...
 
 
-class MemoryAuthStore:
+class MemoryAuthStore(AuthStore):
     """Keeps a session in memory, so that several `TokenAuth` share it or a program can read its record."""
 
     def __init__(self) -> None:
         self._session: AuthResult | None = None
 
     def load(self) -> AuthResult | None:
-        """Return the session, or None."""
         return self._session
 
     def save(self, result: AuthResult) -> None:
-        """Replace the session."""
         self._session = result
 
     def clear(self) -> None:
-        """Forget the session."""
         self._session = None
 
 
