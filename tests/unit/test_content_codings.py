@@ -94,3 +94,24 @@ def test_a_body_that_cannot(sign_in: SignIn, coding: str, encoded: bytes, reason
     with pytest.raises(UnexpectedResponseError) as found:
         sign_in(encoded, coding)
     assert str(found.value) == f"unexpected response with status 200 (application/json): {reason}"
+
+
+class Long(httpx.AsyncByteStream):
+    """64 MiB that are there at once, so that reading them never waits."""
+
+    def __init__(self) -> None:
+        self.read = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for self.read in range(1, 65):
+            yield b" " * 1024 * 1024
+
+
+def test_a_long_body_is_left_although_reading_it_never_waits() -> None:
+    """An event loop cancels only what waits."""
+    body = Long()
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=body))
+    users = AsyncBosBase("http://localhost", transport=transport).collection("users")
+    with pytest.raises(UnexpectedResponseError, match="larger than 4 MiB"):
+        anyio.run(users.auth_with_token, "tok")
+    assert body.read <= 6
