@@ -11,9 +11,10 @@ notes with the Probe's expectations what a response breaks. Checks share the fro
 their order does not matter. Every token that they bind is unbound in the end.
 """
 
+from ._check import Check
 from ._probe import Account, NotTriedError, Probe
 from ._report import Outcome, Report, Result
-from ._run import CHECKS, LAST, MOST_REQUESTS, Check, run, run_checks
+from ._run import CHECKS, LAST, MOST_REQUESTS, run, run_checks
 
 __all__ = ["CHECKS", "LAST", "MOST_REQUESTS", "Account", "Check", "NotTriedError", "Outcome", "Probe", "Report"]
 __all__ += ["Result", "run", "run_checks"]

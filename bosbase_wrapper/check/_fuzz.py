@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.configuration import set_hypothesis_home_dir
 from schemathesis import GenerationMode
 
+from ._check import Check
 from ._connection import as_object
 from ._document import SIGN_IN, Document, openapi_document
 from ._probe import Probe
-from ._run import Check
 from ._secrets import new_token
 
 

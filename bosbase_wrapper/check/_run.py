@@ -3,11 +3,11 @@
 import hashlib
 import inspect
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from time import monotonic
 from types import ModuleType
-from typing import Final, Self
+from typing import Final
 
 import httpx
 
@@ -16,6 +16,7 @@ from bosbase_wrapper._http import Client, make_client
 from bosbase_wrapper._redaction import RequestFields
 
 from . import _advice, _bodies, _tokens
+from ._check import Check
 from ._connection import Response, Tell, UnfinishedError, as_object
 from ._document import BIND, RULES, SIGN_IN, UNBIND
 from ._probe import Account, Binding, Facts, NotTriedError, Probe, ProxyError, State
@@ -36,21 +37,6 @@ _NO_ENDPOINTS: Final = (
 
 class _RefusedError(UnfinishedError):
     """The server refuses the account."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """A function that tries a part of the API. The first line of its docstring is all that is said about it."""
-
-    attempt: Callable[[Probe], None]
-    name: str
-    what: str
-
-    @classmethod
-    def of(cls, attempt: Callable[[Probe], None]) -> Self:
-        """A function as a check with the function's name."""
-        first, _, _ = (attempt.__doc__ or "").partition("\n")
-        return cls(attempt, attempt.__name__.replace("_", "-"), first.rstrip("."))
 
 
 def _in(module: ModuleType) -> list[Check]:
