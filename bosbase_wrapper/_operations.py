@@ -22,7 +22,7 @@ from . import _contract
 from . import _errors as errors
 from ._redaction import Redactor, RequestFields
 from ._reply import Reply
-from ._results import AuthResult, Record, is_jwt, parsed
+from ._results import AuthResult, Record, is_jwt, utc_moment
 from ._retry import retry_after
 
 T = TypeVar("T")
@@ -230,7 +230,7 @@ def _session(reply: Reply) -> tuple[AuthResult, float | None]:
     """Return the session, and the seconds it lives from now by the server's own clock; None if it has no end."""
     session = _auth_result(reply)
     expiry = session.expires_at
-    now = parsed(reply.headers.get("date", ""), parsedate_to_datetime) or datetime.now(UTC)
+    now = utc_moment(reply.headers.get("date", ""), parsedate_to_datetime) or datetime.now(UTC)
     return session, None if expiry is None else (expiry - now).total_seconds()
 
 

@@ -68,12 +68,12 @@ class Record(Mapping[str, Any]):
     @property
     def created(self) -> datetime | None:
         """When the record was created, aware, in UTC, or None if it is missing."""
-        return parsed(self._text("created"))
+        return utc_moment(self._text("created"))
 
     @property
     def updated(self) -> datetime | None:
         """When the record was last changed, aware, in UTC, or None if it is missing."""
-        return parsed(self._text("updated"))
+        return utc_moment(self._text("updated"))
 
     @property
     def expand(self) -> Mapping[str, Any]:
@@ -117,7 +117,7 @@ def is_jwt(token: object) -> TypeGuard[str]:
     return isinstance(token, str) and token != "" and token.isascii() and token.isprintable()
 
 
-def parsed(text: str, parse: Callable[[str], datetime] = datetime.fromisoformat) -> datetime | None:
+def utc_moment(text: str, parse: Callable[[str], datetime] = datetime.fromisoformat) -> datetime | None:
     """Return the moment that a text names, aware, in UTC; None if it cannot be read."""
     try:
         moment = parse(text)

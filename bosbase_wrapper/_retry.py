@@ -10,7 +10,7 @@ import httpx
 
 from ._errors import TransportError
 from ._reply import Reply
-from ._results import parsed
+from ._results import utc_moment
 
 LONGEST_RETRY_AFTER: Final = 30.0  # seconds
 _FIRST_WAIT: Final = 0.5
@@ -40,7 +40,7 @@ def retry_after(headers: httpx.Headers) -> float | None:
     text = headers.get("retry-after", "")
     if re.fullmatch(r"[0-9]{1,300}(\.[0-9]+)?", text):
         return float(text)
-    moment = parsed(text, parsedate_to_datetime)
+    moment = utc_moment(text, parsedate_to_datetime)
     seconds = 0.0 if moment is None else (moment - datetime.now(UTC)).total_seconds()
     return seconds if seconds > 0 else None
 

@@ -55,7 +55,7 @@ class MemoryAuthStore(AuthStore):
         self._session = None
 
 
-class FileAuthStore:
+class FileAuthStore(AuthStore):
     """Keeps a session in a JSON file that only its owner can read. Any number of processes may share it.
 
     `~` in `path` is the home folder, and a relative path is made absolute at once. The file is replaced atomically: a

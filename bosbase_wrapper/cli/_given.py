@@ -52,7 +52,7 @@ class Given:
 
     def call(self, function: Callable[[], T]) -> T:
         """The value of a call of the collection. A signal ends the wait for it, so that the clean-up can begin."""
-        from bosbase_wrapper.cli._threads import in_thread  # threads and futures too are not for `--help`
+        from ._threads import in_thread  # threads and futures too are not for `--help`
 
         return in_thread(function).result()
 
