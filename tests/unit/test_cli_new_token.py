@@ -41,6 +41,12 @@ NOT_WRITTEN = "The new token was not written, and may still be bound."
 ROTATE = ["rotate", *ACCOUNT]
 GENERATE = ["bind", *ACCOUNT, "--generate"]
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+each_command = pytest.mark.parametrize("command", [ROTATE, GENERATE], ids=["rotate", "bind"])
+
+
+def from_the_bind_on(command: list[str], *scripts: Script) -> Script:
+    """Answers the bind and what follows in turn. `rotate` signs in before."""
+    return in_turn(*([SIGNED_IN] if command is ROTATE else []), *scripts)
 
 
 def interrupt_by(sign: int) -> Script:
@@ -79,10 +85,10 @@ def test_rotate_binds_the_new_token_and_unbinds_the_old(server: RawServer, capsy
     assert err == "The new token is bound, and the old one is not bound any more, to user@example.com in users.\n"
 
 
-@pytest.mark.parametrize("command", [ROTATE, GENERATE], ids=["rotate", "bind"])
+@each_command
 def test_as_json(server: RawServer, capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
     """One object, and nothing on standard error."""
-    server.script = in_turn(*([SIGNED_IN] if command is ROTATE else []), DONE, DONE)
+    server.script = from_the_bind_on(command, DONE, DONE)
     assert main([*command, "--json"]) == 0
     out, err = capsys.readouterr()
     token = sent(server)[-2 if command is ROTATE else -1]["token"]
@@ -155,7 +161,7 @@ OUTPUTS = [
 
 @pytest.mark.parametrize(("output", "reason"), OUTPUTS)
 @pytest.mark.parametrize("options", [[], ["--json"]])
-@pytest.mark.parametrize("command", [ROTATE, GENERATE], ids=["rotate", "bind"])
+@each_command
 def test_a_new_token_that_cannot_be_written_is_unbound_again(
     server: RawServer,
     monkeypatch: pytest.MonkeyPatch,
@@ -166,7 +172,7 @@ def test_a_new_token_that_cannot_be_written_is_unbound_again(
     reason: str,
 ) -> None:
     """The old one stays, the exit code is 2, and the line says all of it."""
-    server.script = in_turn(*([SIGNED_IN] if command is ROTATE else []), DONE, DONE)
+    server.script = from_the_bind_on(command, DONE, DONE)
     out = output()
     monkeypatch.setattr(sys, "stdout", out)
     assert main([*command, *options]) == 2
@@ -205,7 +211,7 @@ def test_a_new_token_that_stays_although_it_is_lost(
 
 
 @pytest.mark.parametrize(("sign", "code"), SIGNALS)
-@pytest.mark.parametrize("command", [ROTATE, GENERATE], ids=["rotate", "bind"])
+@each_command
 def test_a_signal_while_a_lost_token_is_unbound_again(
     server: RawServer,
     monkeypatch: pytest.MonkeyPatch,
@@ -215,7 +221,7 @@ def test_a_signal_while_a_lost_token_is_unbound_again(
     code: int,
 ) -> None:
     """Nobody has the token, and it may stay bound: the line tells that, and what was wrong with the output."""
-    server.script = in_turn(*([SIGNED_IN] if command is ROTATE else []), DONE, interrupt_by(sign))
+    server.script = from_the_bind_on(command, DONE, interrupt_by(sign))
     with gone() as out:
         monkeypatch.setattr(sys, "stdout", out)
         assert main([*command, "--timeout", "5"]) == code
@@ -325,13 +331,13 @@ def test_a_look_at_the_old_token_that_fails(
 # --- calls that fail half-way ---
 
 
-@pytest.mark.parametrize("command", [ROTATE, GENERATE], ids=["rotate", "bind"])
+@each_command
 def test_a_bind_that_is_refused_prints_no_token(
     server: RawServer, capsys: pytest.CaptureFixture[str], command: list[str]
 ) -> None:
     """Nothing was changed, and a token that is bound to nobody would only mislead."""
     refused = refusal(400, "Failed to bind token.")
-    server.script = in_turn(*([SIGNED_IN] if command is ROTATE else []), refused)
+    server.script = from_the_bind_on(command, refused)
     assert main(command) == 1
     assert capsys.readouterr() == ("", "Error: 400 Failed to bind token. (wrong email, password or token)\n")
 

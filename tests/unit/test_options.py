@@ -509,17 +509,11 @@ class Changing(Mapping[str, Any]):
         return "value"
 
 
-def test_what_is_checked_is_what_is_sent() -> None:
+def test_what_is_checked_is_what_is_sent(recorder: Recorder, users: Collection) -> None:
     """A name that comes later does not replace what the call sends."""
-    sent: list[httpx.Request] = []
-
-    def keep(request: httpx.Request) -> httpx.Response:
-        sent.append(request)
-        return httpx.Response(204)
-
-    with BosBase("http://localhost", transport=httpx.MockTransport(keep)) as client:
-        options: Any = {"body": Changing(), "query": Changing(), "headers": Changing()}
-        client.collection("users").bind_custom_token("a@example.com", "password", "token", **options)
-    assert json.loads(sent[0].content)["x"] == "value"
-    assert (sent[0].url.query, sent[0].headers["x"]) == (b"x=value", "value")
-    assert "token" not in sent[0].headers
+    options: Any = {"body": Changing(), "query": Changing(), "headers": Changing()}
+    users.auth_with_token("tok", **options)
+    (request,) = recorder.requests
+    assert json.loads(request.content) == {"token": "tok", "x": "value"}
+    assert (request.url.query, request.headers["x"]) == (b"x=value", "value")
+    assert "token" not in request.headers

@@ -9,6 +9,7 @@ from bosbase_wrapper import (
     ApiError,
     BosBase,
     BosBaseError,
+    Collection,
     ConfigurationError,
     TransportError,
     UnexpectedResponseError,
@@ -178,29 +179,27 @@ def test_a_content_type_that_repeats_a_secret() -> None:
     assert caught.value.content_type == "text/***"
 
 
-@pytest.mark.parametrize("options", [{"query": {"x": "x" * 70_000}}, {"expand": "x" * 70_000}])
-def test_a_url_that_is_too_long_is_refused_without_the_body(options: Any) -> None:
-    """By an error of ours, which leads to no frame that holds the token."""
-    users = BosBase("http://localhost", transport=httpx.MockTransport(lambda _: httpx.Response(500))).collection(
-        "users"
-    )
-    with pytest.raises(ConfigurationError) as caught:
-        users.auth_with_token(TOKEN, **options)
-    assert str(caught.value) == "the URL is too long: shorten the collection's name, expand, fields or query"
-    assert (caught.value.attempts, caught.value.__context__) == (0, None)
+TOO_LONG = "the URL is too long: shorten the collection's name, expand, fields or query"
+NOT_JSON = "body must contain only JSON values: no NaN, no lone surrogates, no other types"
 
 
 @pytest.mark.parametrize(
-    "bad", [float("nan"), "\ud800", object(), {"x": {1, 2}}], ids=["nan", "surrogate", "object", "set"]
+    ("options", "told"),
+    [
+        ({"query": {"x": "x" * 70_000}}, TOO_LONG),
+        ({"expand": "x" * 70_000}, TOO_LONG),
+        ({"body": {"x": float("nan")}}, NOT_JSON),
+        ({"body": {"x": "\ud800"}}, NOT_JSON),
+        ({"body": {"x": object()}}, NOT_JSON),
+        ({"body": {"x": {"x": {1, 2}}}}, NOT_JSON),
+    ],
+    ids=["query", "expand", "nan", "surrogate", "object", "set"],
 )
-def test_a_body_that_cannot_be_encoded_is_refused_without_the_rest(bad: Any) -> None:
+def test_what_cannot_be_sent_is_refused_without_the_body(users: Collection, options: Any, told: str) -> None:
     """By an error of ours, which leads to no frame that holds the token."""
-    users = BosBase("http://localhost", transport=httpx.MockTransport(lambda _: httpx.Response(500))).collection(
-        "users"
-    )
     with pytest.raises(ConfigurationError) as caught:
-        users.auth_with_token(TOKEN, body={"x": bad})
-    assert str(caught.value).startswith("body must contain only JSON values")
+        users.auth_with_token(TOKEN, **options)
+    assert str(caught.value) == told
     assert (caught.value.attempts, caught.value.__context__) == (0, None)
 
 
